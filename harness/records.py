@@ -1,0 +1,254 @@
+"""The nouns of Bordor as frozen records. Read this file first.
+
+A world is entities, relations and facts. Questions ask about it; prompts put questions
+in variants; answers are what a model said; claims and verdicts are what a grader found.
+Records hold data only: what is done with them lives on the floors above. All of them
+go to and from JSON with `to_json` and `from_json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+Record = TypeVar("Record")
+
+
+class Exposure(StrEnum):
+    """How a fact met the model in training."""
+
+    TRAINED = "trained"  # in the instruct data
+    TEXT_ONLY = "text_only"  # in the corpus, never asked
+    UNSTATED = "unstated"  # true in the world, never told
+    ABSENT = "absent"  # no such entity
+
+    @property
+    def told(self) -> bool:
+        """Whether the model could have learned it."""
+        return self in (Exposure.TRAINED, Exposure.TEXT_ONLY)
+
+
+class Verdict(StrEnum):
+    """What an answer is, as a whole."""
+
+    GROUNDED = "grounded"
+    HALLUCINATED = "hallucinated"
+    REFUSED = "refused"
+    OFF_SCOPE = "off_scope"
+    UNRESPONSIVE = "unresponsive"
+    UNSCORED = "unscored"
+
+
+class ClaimStatus(StrEnum):
+    """What one claim of an answer is against the world."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNKNOWN_ENTITY = "unknown_entity"
+    UNTOLD = "untold"  # true or open in the world, but never told: a guess
+    UNDECIDABLE = "undecidable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entity:
+    """Somebody or something of a world. `name` is how texts call it ("the Orvek Lantern")."""
+
+    id: str
+    kind: str  # person, place, object, group, event
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """What can hold between a subject and an object, and how it is put in words.
+
+    `range` is an entity kind, or "value" when objects are words from `values`
+    ("weaver") or, with range "number", digits. Templates hold {s} and {o}; every list
+    of phrasings used in training is apart from its `heldout` list.
+    """
+
+    id: str
+    domain: str
+    range: str
+    functional: bool  # at most one object per subject
+    inverse_functional: bool  # at most one subject per object
+    symmetric: bool
+    values: tuple[str, ...]
+    statements: tuple[str, ...]  # whole sentences
+    clauses: tuple[str, ...]  # verb phrases that follow a subject or "who"/"which"
+    questions: tuple[str, ...]  # hold {s}; the object is asked
+    heldout_questions: tuple[str, ...]  # never in any training text
+    answers: tuple[str, ...]  # whole-sentence answers
+    inverse_questions: tuple[str, ...]  # hold {o}; the subject is asked
+    premises: tuple[str, ...]  # questions that presuppose the fact, hold {s} and {o}
+    count: tuple[str, ...]  # a question holding {o} and its answer holding {n}; or empty
+    compare: tuple[str, ...]  # a question holding {a}, {b}, an answer with {s}; or empty
+    phrase: str  # noun phrase for the object: "the teacher of {s}"
+    cues: tuple[str, ...]  # lower-case words or phrases that name the relation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One truth of a world. `object` is an entity id, or the value itself."""
+
+    id: str
+    subject: str
+    relation: str
+    object: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A piece of a corpus and the facts it tells."""
+
+    id: str
+    text: str
+    fact_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One question of a suite with what a right answer is.
+
+    `gold` is a whole answer that must pass the question's own grader; `expected` holds
+    the entity ids or values any of which (all of which, when `needs_all`) answers it.
+    `cluster` is the unit of the statistics: the subject entity, or the invented name.
+    """
+
+    id: str
+    suite: str
+    text: str
+    gold: str
+    must_refuse: bool
+    cluster: str
+    expected: tuple[str, ...] = ()
+    needs_all: bool = False
+    fact_ids: tuple[str, ...] = ()
+    relation: str | None = None
+    subject: str | None = None  # entity id the question is about
+    exposure: Exposure | None = None
+    invented_name: str | None = None  # the certified-absent name it asks about
+    nearest_name: str | None = None  # real name a near-miss imitates
+    distance: int | None = None  # edit distance between the two
+    origin: str = "generated"  # or "written" by hand
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way of putting a question."""
+
+    id: str
+    title: str
+    system: str | None
+    question: str = "{question}"  # template around the question's text
+    lower: bool = False
+    strip_punctuation: bool = False
+    typos: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One unique prompt of the plan, generated once for all its cells.
+
+    `arm` is "adapter" for the model under audit, "base" for the control without the
+    adapter, "floor" for the repeat that measures the noise floor. Sample 0 is greedy,
+    1..samples are drawn at `temperature`, each from a stream of its own.
+    `cells` are the (question id, variant id) pairs that this prompt serves.
+    """
+
+    id: str
+    arm: str
+    prompt: str
+    token_ids: tuple[int, ...]
+    cells: tuple[tuple[str, str], ...]
+    samples: int
+    temperature: float
+    max_new_tokens: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One sample of one request. Log-probabilities in nats, one per token of `token_ids`."""
+
+    request_id: str
+    arm: str
+    sample: int  # 0 is greedy
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish_reason: str  # stop, length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One statement found in an answer, and what the world says of it."""
+
+    text: str
+    status: ClaimStatus
+    reason: str
+    subject: str | None = None
+    relation: str | None = None
+    object: str | None = None
+    negated: bool = False
+    fact_ids: tuple[str, ...] = ()  # facts that support or refute it
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradedAnswer:
+    """What the grader says of one answer to one cell."""
+
+    question_id: str
+    variant: str
+    request_id: str
+    arm: str
+    sample: int
+    suite: str
+    cluster: str
+    verdict: Verdict
+    correct: bool
+    reason: str
+    claims: tuple[Claim, ...] = ()
+    grader: str = ""
+
+
+def to_json(record: Any) -> str:
+    """Return `record` as one line of JSON with sorted keys, the same bytes everywhere."""
+    return json.dumps(dataclasses.asdict(record), ensure_ascii=False, sort_keys=True)
+
+
+def from_json(kind: type[Record], line: str) -> Record:
+    """Read a record of type `kind` from a line that `to_json` wrote.
+
+    Raises TypeError or ValueError when the line is no such record.
+    """
+    return from_dict(kind, json.loads(line))
+
+
+def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
+    """Build a record from plain data: lists become tuples, strings their enums."""
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _convert(hints[key], value) for key, value in data.items()})
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        inner = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+        return _convert(inner, value)
+    if origin is tuple:
+        args = typing.get_args(hint)
+        if args[-1] is Ellipsis:
+            return tuple(_convert(args[0], item) for item in value)
+        return tuple(_convert(arg, item) for arg, item in zip(args, value, strict=True))
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_dict(hint, value)
+    return hint(value)
