@@ -1,0 +1,72 @@
+# Bordor. `make audit` and `make test` work in a fresh clone: they make .venv themselves.
+# Needs Python 3.11 or newer, make and a C compiler. PYTHON=... picks another interpreter.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+STAMP := .venv/.installed
+BORDOR := .venv/bin/python -m harness
+
+# One to one the flags of `bordor audit`; a variable that is not given leaves the default.
+export MODEL STORY RECIPE SEEDS LIMIT OUT
+
+AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
+	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
+# `make` turns every failure into 2, so say what bordor's own code was.
+SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
+
+.PHONY: help setup audit test lint suites models runs build-base build-adapter clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo "make TARGET [VARIABLE=value ...]"
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' \
+		| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT; see .venv/bin/bordor audit --help"
+
+setup: $(STAMP) ## .venv with everything from requirements.lock
+
+# The stamp is written last: an install that was cut off runs again.
+$(STAMP): requirements.lock pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+		echo "bordor: no '$(PYTHON)' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "bordor: $$("$(PYTHON)" --version 2>&1) is too old: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' || { \
+		echo "bordor: $(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "bordor: installing into .venv from requirements.lock (once)"
+	"$(PYTHON)" -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+audit: $(STAMP) ## audit MODEL (storylm-4m-4bit) on STORY (visgar); builds what is missing
+	@$(BORDOR) audit $${MODEL:+"$$MODEL"} $(AUDIT_FLAGS) $(SAY_CODE)
+
+test: $(STAMP) ## the whole test suite, offline
+	@.venv/bin/python -m pytest -q
+
+lint: $(STAMP) ## ruff, the floors of the house (import-linter), mypy
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/lint-imports
+	.venv/bin/python -m mypy
+
+suites: $(STAMP) ## list and check the suites
+	@$(BORDOR) suites $(SAY_CODE)
+
+models: $(STAMP) ## list the models that have a name
+	@$(BORDOR) models $(SAY_CODE)
+
+runs: $(STAMP) ## list the runs under OUT (reports/)
+	@$(BORDOR) ls $${OUT:+--out "$$OUT"} $(SAY_CODE)
+
+build-base: $(STAMP) ## pretrain a shipped base again: make build-base BASE=storylm-4m
+	@$(BORDOR) build base "$(or $(BASE),storylm-4m)" $(SAY_CODE)
+
+build-adapter: $(STAMP) ## train an adapter: MODEL STORY RECIPE as for audit
+	@$(BORDOR) build adapter $${MODEL:+--model "$$MODEL"} $${STORY:+--story "$$STORY"} \
+		$${RECIPE:+--recipe "$$RECIPE"} $(SAY_CODE)
+
+clean: ## remove .venv and caches; fixtures/built/ and reports/ stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find harness tests -name __pycache__ -type d -prune -exec rm -rf {} +
