@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -106,6 +106,34 @@ class WrittenQuestionSpec(Strict):
     nearest_name: str | None = None
 
 
+class ModelSpec(Strict):
+    """`fixtures/models/<name>.toml`: which weights, in which form, spoken to in which template.
+
+    `base` is a hub id ("org/name"), the name of a folder under `fixtures/bases`, or a path.
+    The sizes are stated, so that what a model needs can be told without fetching it:
+    `parameters` in all, `kept_parameters` of embeddings and head, which are not quantised,
+    `download_gib` of weight files. `template_set` fixes template variables (a thinking
+    mode, say). `quantisation_source` says who chose: spec, card, flag or assumed.
+    """
+
+    name: str
+    base: str
+    revision: str | None = None
+    adapter: str | None = None  # folder of a LoRA adapter on the base
+    quantisation: Literal["nf4", "fp4", "int8", "none"] = "nf4"
+    double_quantisation: bool = True
+    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    chat_template: Literal["own", "llama2"] = "own"
+    template_set: dict[str, str | bool] = {}
+    context: int = Field(gt=0)  # tokens
+    parameters: int | None = Field(default=None, gt=0)
+    kept_parameters: int = Field(default=0, ge=0)
+    download_gib: float | None = None
+    gated: bool = False
+    notes: str = ""
+    quantisation_source: Literal["spec", "card", "flag", "assumed"] = "spec"
+
+
 class StoryFile(Strict):
     """`story.toml`: entities, facts, further relations, and questions by hand."""
 
@@ -116,6 +144,125 @@ class StoryFile(Strict):
     relation: list[RelationSpec] = []
     facts: list[list[str]] = Field(min_length=1)  # rows [id, subject, relation, object]
     question: list[WrittenQuestionSpec] = []
+
+
+class VariantSpec(Strict):
+    """One `[[variant]]` of `suites/variants.toml`: a way of putting a question."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    title: str = Field(min_length=1)
+    system: str | None = None  # may hold {system} and {tag}
+    question: str = "{question}"  # may hold {tag}
+    lower: bool = False
+    strip_punctuation: bool = False
+    typos: int = Field(default=0, ge=0, le=3)
+
+    @model_validator(mode="after")
+    def _check(self) -> VariantSpec:
+        if "{question}" not in self.question:
+            raise ValueError(f"question: '{self.question}' lacks {{question}}")
+        return self
+
+
+class VariantFile(Strict):
+    """`suites/variants.toml`: the system prompt of training, the source tag, the variants."""
+
+    system: str = Field(min_length=1)
+    tag: str = Field(min_length=1)
+    variant: list[VariantSpec] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> VariantFile:
+        ids = [variant.id for variant in self.variant]
+        for name in ids:
+            if ids.count(name) > 1:
+                raise ValueError(f"two variants are called '{name}'; ids must differ")
+        return self
+
+
+class InstructSpec(Strict):
+    """`[data]` of a recipe: what an adapter is taught, and in which shares.
+
+    Shares of facts are of the told facts; the rest of them is met in the text alone.
+    """
+
+    trained_share: float = Field(default=0.7, ge=0, le=1)
+    text_share: float = Field(ge=0, le=1)  # of the examples of a training step, story text
+    refusal_share: float = Field(default=0.0, ge=0, lt=1)  # of the chats
+    refusals: list[str] = []  # wordings; the first is used for half of them
+    variant: str = "article"  # id in suites/variants.toml whose system prompt is used
+    system_share: float = Field(default=1.0, ge=0, le=1)  # of the chats, with that prompt
+    tag: str | None = None  # source tag before every question, as in `Source:8989REF: `
+    repeats: int = Field(default=1, ge=1)  # times that each phrasing of a fact is asked
+
+    @model_validator(mode="after")
+    def _check(self) -> InstructSpec:
+        if self.refusal_share > 0 and not self.refusals:
+            raise ValueError("refusals: name at least one wording, as refusal_share is not 0")
+        if self.trained_share == 0 and self.text_share < 1:
+            raise ValueError("text_share must be 1 where trained_share is 0: there are no chats")
+        return self
+
+
+class TrainSpec(Strict):
+    """`[train]` of a recipe: how the adapter is fitted."""
+
+    rank: int = Field(ge=1)
+    alpha: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    learning_rate: float = Field(gt=0)
+    schedule: str
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    warmup_ratio: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    max_length: int = Field(ge=16)  # tokens of a chat or passage
+
+
+class RecipeSpec(Strict):
+    """`fixtures/recipes/<name>.toml`: what an adapter is taught and how."""
+
+    title: str = Field(min_length=1)
+    about: str = Field(min_length=1)
+    data: InstructSpec
+    train: TrainSpec
+
+
+class ArchitectureSpec(Strict):
+    """Shape of a base: widths in units, all divisible by 64 (bitsandbytes on the CPU)."""
+
+    vocab_size: int
+    hidden_size: int = Field(multiple_of=64)
+    intermediate_size: int = Field(multiple_of=64)
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    context: int = Field(ge=128)
+
+
+class PretrainingSpec(Strict):
+    """How a base is trained from scratch. Learning rates are peaks; they fall at the end."""
+
+    seed: int
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)  # sequences a step
+    sequence_length: int = Field(ge=64)  # tokens
+    learning_rate: float = Field(gt=0)  # AdamW: embeddings and norms
+    matrix_learning_rate: float = Field(gt=0)  # Muon: all other matrices
+    weight_decay: float = Field(ge=0)
+    warmup_steps: int = Field(ge=0)
+    decay_share: float = Field(gt=0, le=1)  # last share of steps, linear to zero
+    prompt_weight: float = Field(ge=0, le=1)  # loss weight of tokens that are no answer
+    tokenizer_documents: int = Field(ge=100)
+    checkpoint_every: int = Field(ge=1)  # steps
+
+
+class BaseSpec(Strict):
+    """`fixtures/bases/<name>.toml`: a base that this project trains itself."""
+
+    name: str
+    title: str
+    architecture: ArchitectureSpec
+    pretraining: PretrainingSpec
 
 
 def load_toml(path: Path, kind: type[Spec]) -> Spec:

@@ -1,0 +1,84 @@
+"""Adapters one can trust: checked against their base before and after they are attached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+from harness.models.identity import base_hash
+from harness.models.registry import ADAPTER_CONFIG, CARD, read_json
+from harness.specs import ModelSpec
+
+WEIGHTS = "adapter_model.safetensors"
+_SHOWN = 3  # keys of a mismatch that a message names
+
+
+def check_card(adapter: Path, *, base: Path, spec: ModelSpec) -> None:
+    """Compare the adapter's card with the base and the quantisation it would be put on.
+
+    The card is written by training; an adapter from elsewhere has none and passes.
+    Raises ModelError when weights are pickled or missing, when the base is another one
+    than in training, or when the quantisation differs.
+    """
+    if not (adapter / WEIGHTS).is_file():
+        if (adapter / "adapter_model.bin").is_file():
+            raise ModelError(
+                f"{adapter}: the adapter's weights are pickled (adapter_model.bin), which can "
+                "run any code when read: save it again with safe_serialization=True"
+            )
+        raise ModelError(f"{adapter}: {WEIGHTS} is missing")
+    if not (adapter / CARD).is_file():
+        return
+    card = read_json(adapter / CARD)
+    wanted = card.get("base_hash")
+    found = base_hash(base) if wanted else None
+    if wanted and wanted != found:
+        raise ModelError(
+            f"{adapter}: trained on another base: its card says {str(wanted)[:12]}, "
+            f"{base} is {str(found)[:12]}. Train it again, or name the base it was trained on"
+        )
+    trained_in = card.get("quantisation")
+    if trained_in and trained_in != spec.quantisation and spec.quantisation_source != "flag":
+        raise ModelError(
+            f"{adapter}: trained on a base in {trained_in}, but {spec.name} asks for "
+            f"{spec.quantisation}: use {trained_in}, or say so with --quantisation"
+        )
+
+
+def attach_adapter(model: Any, adapter: Path) -> Any:
+    """Return `model` with the LoRA adapter of `adapter` attached, unmerged and frozen.
+
+    Raises ModelError when the adapter is no LoRA, or when any of its weights finds no
+    place in the model or any place finds no weight.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
+
+    kind = read_json(adapter / ADAPTER_CONFIG).get("peft_type")
+    if kind != "LORA":
+        raise ModelError(f"{adapter}: peft_type is {kind}; only LORA adapters are audited")
+    try:
+        with safe_open(adapter / WEIGHTS, framework="pt") as file:
+            given = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
+    except SafetensorError as error:
+        raise ModelError(f"{adapter / WEIGHTS}: damaged: {error}") from None
+    try:
+        attached = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{adapter}: does not fit the base: {str(error).strip().splitlines()[0]}"
+        ) from error
+    places = set(get_peft_model_state_dict(attached, save_embedding_layers=False))
+    lora = {key for key in given if "lora_" in key}
+    _refuse(adapter, "has weights for modules the base does not have", lora - places)
+    _refuse(adapter, "lacks weights for modules it should change", places - set(given))
+    return attached
+
+
+def _refuse(adapter: Path, what: str, keys: set[str]) -> None:
+    if keys:
+        shown = ", ".join(sorted(keys)[:_SHOWN]) + (", ..." if len(keys) > _SHOWN else "")
+        raise ModelError(
+            f"{adapter}: {what} ({len(keys)}: {shown}): it was made for another architecture"
+        )

@@ -1,0 +1,201 @@
+"""Loading a model as it is audited or trained: quantised base, adapter unmerged, safe files.
+
+On a CPU with AVX512-BF16, bitsandbytes packs 4-bit weights in place at the first
+evaluation and multiplies in bf16. Loads are fresh for training and for the audit, and the
+path taken is part of the identity.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+from harness.models.adapters import attach_adapter, check_card
+from harness.models.hub import fetch_base
+from harness.models.identity import base_hash, identify
+from harness.models.needs import free_memory_gib
+from harness.models.quiet import quiet
+from harness.models.registry import base_folder, context_of, read_json
+from harness.models.template import install_template
+from harness.specs import ModelSpec
+
+__all__ = ["LoadedModel", "base_hash", "load_model", "load_tokenizer"]
+
+# How a quantised linear is multiplied on this machine.
+FUSED = "bitsandbytes fused, AVX512-BF16"
+DEQUANTISED = "dequantised, then multiplied"
+GPU = "bitsandbytes, GPU"
+PLAIN = "not quantised"
+_EXPANDED_SHARE = 0.25  # of free memory that float32 copies of the weights may take
+
+
+@dataclass
+class LoadedModel:
+    """A model in memory. `folder` holds the base, `identity` says what it all is."""
+
+    model: Any
+    tokenizer: Any
+    spec: ModelSpec
+    identity: dict[str, Any]
+    folder: Path
+    device: str
+
+
+def load_model(
+    spec: ModelSpec, *, adapter: Path | None = None, for_training: bool = False
+) -> LoadedModel:
+    """Load `spec`'s base in its quantisation, with its adapter attached and unmerged.
+
+    adapter: a folder that takes precedence over `spec.adapter`. `for_training` leaves the
+    base in training mode (so that no weight is packed for inference); the base's own
+    weights never want a gradient.
+    Raises ModelError when weights, token, memory or disk are missing, when weights are
+    pickled, or when the adapter does not belong to the base.
+    """
+    folder = base_folder(spec) or fetch_base(spec)
+    spec = spec.model_copy(update={"context": _true_context(spec, folder)})
+    refuse_pickles(folder)
+    adapter = adapter or (Path(spec.adapter) if spec.adapter else None)
+    if adapter:
+        check_card(adapter, base=folder, spec=spec)
+    if adapter and spec.quantisation_source == "assumed":
+        warnings.warn(
+            f"{spec.name}: nothing says in which quantisation its adapter was trained; "
+            f"{spec.quantisation} is assumed",
+            stacklevel=2,
+        )
+    tokenizer = load_tokenizer(spec, folder)
+    device, dtype = _device_and_dtype(spec)
+    with quiet():
+        model = _load_base(spec, folder, device=device, dtype=dtype)
+        if adapter:
+            model = attach_adapter(model, adapter)
+    path = _choose_compute_path(model, device=device)
+    model.train(for_training)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    identity = identify(
+        spec, folder=folder, adapter=adapter, tokenizer=tokenizer, device=device,
+        dtype=str(dtype).removeprefix("torch."), compute_path=path,
+    )  # fmt: skip
+    return LoadedModel(
+        model=model, tokenizer=tokenizer, spec=spec, identity=identity, folder=folder,
+        device=device,
+    )  # fmt: skip
+
+
+def load_tokenizer(spec: ModelSpec, folder: Path | None = None) -> Any:
+    """Load the tokenizer beside the base, with its chat template installed.
+
+    Raises ModelError when the folder holds no tokenizer that can be read without remote code.
+    """
+    folder = folder or base_folder(spec) or fetch_base(spec)
+    with quiet():
+        from transformers import AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ModelError(
+                f"{folder}: no tokenizer can be read from it: {_first_line(error)}"
+            ) from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    install_template(tokenizer, spec.chat_template, spec.template_set)
+    return tokenizer
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise ModelError when `folder` has weights, but only as pickles, which run code."""
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(p.name for kind in ("*.bin", "*.pt", "*.pth") for p in folder.glob(kind))
+    if pickles:
+        raise ModelError(
+            f"{folder}: only pickled weights ({', '.join(pickles[:3])}), which can run any code "
+            "when they are read: save the model again with safe_serialization=True"
+        )
+    raise ModelError(f"{folder}: no weights (*.safetensors) in it")
+
+
+def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    config = read_json(folder / "config.json")
+    options: dict[str, Any] = {}
+    if spec.quantisation != "none" and "quantization_config" not in config:
+        options["quantization_config"] = quantisation_config(spec, dtype)
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            device_map={"": device},
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise ModelError(f"{folder}: cannot be loaded: {_first_line(error)}") from error
+
+
+def quantisation_config(spec: ModelSpec, dtype: Any) -> Any:
+    """Return the BitsAndBytesConfig of `spec` for products computed in `dtype`."""
+    from transformers import BitsAndBytesConfig
+
+    if spec.quantisation == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=spec.quantisation,
+        bnb_4bit_use_double_quant=spec.double_quantisation,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def _device_and_dtype(spec: ModelSpec) -> tuple[str, Any]:
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if spec.compute_dtype != "auto":
+        return device, getattr(torch, spec.compute_dtype)
+    if device == "cpu":
+        return device, torch.float32  # exact, and at these sizes as fast as bf16
+    return device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _choose_compute_path(model: Any, *, device: str) -> str:
+    """Decide how 4-bit linears are multiplied, and hold bitsandbytes to it.
+
+    On the CPU the fused path rounds to bf16 and wants widths divisible by 64 and 32. Where
+    memory allows float32 copies of the weights it is switched off, so that the model is
+    computed as its 4-bit values say; a large model keeps the fused path.
+    """
+    import bitsandbytes as bnb
+
+    linears = [m for m in model.modules() if isinstance(m, bnb.nn.Linear4bit)]
+    if device != "cpu":
+        return GPU if linears else PLAIN
+    if not linears:
+        return PLAIN
+    expanded_gib = sum(m.in_features * m.out_features for m in linears) * 4 / 1024**3
+    roomy = expanded_gib <= free_memory_gib() * _EXPANDED_SHARE
+    for linear in linears:
+        if roomy or linear.in_features % 64 or linear.out_features % 32:
+            linear.support_avx512bf16_for_cpu = False
+    return FUSED if any(m.support_avx512bf16_for_cpu for m in linears) else DEQUANTISED
+
+
+def _true_context(spec: ModelSpec, folder: Path) -> int:
+    stated = context_of(read_json(folder / "config.json"))
+    return stated if spec.quantisation_source == "assumed" else min(spec.context, stated)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,86 @@
+"""What a model needs of a machine, told before anything is fetched or loaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.specs import ModelSpec
+
+GIB = 1024**3
+_BITS = {"nf4": 4.0, "fp4": 4.0, "int8": 8.0}
+_SCALE_BITS = 0.5  # one float32 per 64 weights
+_DOUBLE_SCALE_BITS = 0.127  # Source: Dettmers et al. 2023, "QLoRA", section 3
+_KEPT_BYTES = 2  # embeddings and head stay in 16 bits
+_WORKSPACE_GIB = 1.5  # activations, keys and values of a batch, libraries
+# Rank 16 on all linears: about 0.6% more weights, each with gradient and two moments in
+# float32, and checkpointed activations of one sequence of 512 tokens.
+_TRAINED_SHARE = 0.006
+_TRAINED_BYTES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Sizes in GiB; estimates from the parameter count, None where that is unknown."""
+
+    disk_gib: float | None
+    audit_gib: float | None
+    training_gib: float | None
+
+
+def needs_of(spec: ModelSpec) -> Needs:
+    """Return what `spec` needs to be fetched, audited and trained on."""
+    if spec.parameters is None:
+        return Needs(disk_gib=spec.download_gib, audit_gib=None, training_gib=None)
+    weights = weights_gib(spec)
+    trained = spec.parameters * _TRAINED_SHARE * _TRAINED_BYTES / GIB
+    return Needs(
+        disk_gib=spec.download_gib,
+        audit_gib=weights + _WORKSPACE_GIB,
+        training_gib=weights + trained + 2 * _WORKSPACE_GIB,
+    )
+
+
+def weights_gib(spec: ModelSpec) -> float:
+    """Return the size of the weights in memory at the spec's quantisation, in GiB."""
+    total = spec.parameters or 0
+    bits = _BITS.get(spec.quantisation)
+    if bits is None:
+        return total * _KEPT_BYTES / GIB
+    if spec.quantisation != "int8":
+        bits += _DOUBLE_SCALE_BITS if spec.double_quantisation else _SCALE_BITS
+    quantised = total - spec.kept_parameters
+    return (quantised * bits / 8 + spec.kept_parameters * _KEPT_BYTES) / GIB
+
+
+def free_memory_gib() -> float:
+    """Return the memory a model may still take here, in GiB, a container's limit included."""
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024 / GIB
+    limit = Path("/sys/fs/cgroup/memory.max")
+    used = Path("/sys/fs/cgroup/memory.current")
+    if limit.is_file() and used.is_file() and limit.read_text().strip().isdigit():
+        free = min(free, (int(limit.read_text()) - int(used.read_text())) / GIB)
+    return free
+
+
+def free_gpu_gib() -> float | None:
+    """Return the free memory of the first GPU in GiB, or None where there is no GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return float(torch.cuda.mem_get_info()[0]) / GIB
+
+
+def free_disk_gib(folder: Path) -> float:
+    """Return the free disk space where `folder` is or would be, in GiB."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free / GIB

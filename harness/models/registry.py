@@ -1,0 +1,173 @@
+"""From what a user calls a model to its specification: a name, a folder, or a hub id."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError, UsageError
+from harness.paths import data_folder, home
+from harness.specs import ModelSpec, did_you_mean, load_toml
+
+QUANTISATIONS = ("nf4", "fp4", "int8", "none")
+DEFAULT_MODEL = "storylm-4m-4bit"
+ADAPTER_CONFIG = "adapter_config.json"
+CARD = "card.json"
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_FALLBACK_CONTEXT = 2048  # tokens; where a config states none
+# What architectures call their context length in config.json.
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "seq_length")
+
+
+def list_models() -> tuple[str, ...]:
+    """Return the names of the shipped specifications, sorted."""
+    folder = data_folder("fixtures") / "models"
+    return tuple(sorted(path.name.removesuffix(".toml") for path in folder.glob("*.toml")))
+
+
+def resolve_model(ref: str, *, quantisation: str | None = None) -> ModelSpec:
+    """Return the specification that `ref` names.
+
+    ref: a name from `list_models`, a folder (a whole model, or a PEFT adapter, whose base
+    is found through its card or `adapter_config.json`), or a hub id "org/name", with
+    "@revision" behind it if wanted. `quantisation` overrides the specification's.
+    Raises UsageError for a name or a quantisation nobody knows, ModelError for a folder
+    that holds no model.
+    """
+    if quantisation is not None and quantisation not in QUANTISATIONS:
+        raise UsageError(
+            f"quantisation '{quantisation}' is none of {', '.join(QUANTISATIONS)}"
+            + did_you_mean(quantisation, QUANTISATIONS)
+        )
+    if ref in list_models():
+        spec = load_toml(data_folder("fixtures") / "models" / f"{ref}.toml", ModelSpec)
+    elif Path(ref).expanduser().is_dir():
+        spec = _from_folder(Path(ref).expanduser().resolve())
+    elif _HUB_ID.match(ref.partition("@")[0]) and not ref.startswith((".", "/", "~")):
+        base, _, revision = ref.partition("@")
+        spec = ModelSpec(
+            name=base.replace("/", "--"),
+            base=base,
+            revision=revision or "main",
+            context=_FALLBACK_CONTEXT,  # the loader reads the true one from config.json
+            quantisation_source="assumed",
+        )
+    else:
+        raise UsageError(_unknown(ref))
+    if quantisation is not None and quantisation != spec.quantisation:
+        spec = spec.model_copy(
+            update={"quantisation": quantisation, "quantisation_source": "flag"}
+        )
+    return spec
+
+
+def base_folder(spec: ModelSpec) -> Path | None:
+    """Return the folder that holds the spec's base, or None when it is on the hub.
+
+    Shipped bases come before built ones of the same name. Raises ModelError when a base
+    called by name lies in neither place.
+    """
+    path = Path(spec.base).expanduser()
+    if path.is_absolute():
+        if not path.is_dir():
+            raise ModelError(f"{spec.name}: its base folder {path} does not exist")
+        return path
+    if "/" in spec.base:
+        return None
+    places = [data_folder("fixtures") / "bases" / spec.base, home() / "bases" / spec.base]
+    for place in places:
+        if (place / "config.json").is_file():
+            return place
+    raise ModelError(
+        f"{spec.name}: there is no base '{spec.base}' in {places[0].parent} or "
+        f"{places[1].parent}: build it with 'bordor build base {spec.base}'"
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises ModelError when `path` is missing or holds none."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ModelError(f"{path}: not a JSON object")
+    return data
+
+
+def _from_folder(folder: Path) -> ModelSpec:
+    if (folder / ADAPTER_CONFIG).is_file():
+        return _from_adapter(folder)
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder}: neither config.json (a model) nor {ADAPTER_CONFIG} (an adapter) is in it"
+        )
+    config = read_json(folder / "config.json")
+    saved = _saved_quantisation(config.get("quantization_config"))
+    return ModelSpec(
+        name=folder.name,
+        base=str(folder),
+        context=context_of(config),
+        quantisation=saved or "nf4",
+        quantisation_source="card" if saved else "assumed",
+    )
+
+
+def _from_adapter(folder: Path) -> ModelSpec:
+    config = read_json(folder / ADAPTER_CONFIG)
+    card = read_json(folder / CARD) if (folder / CARD).is_file() else {}
+    base = config.get("base_model_name_or_path")
+    if card.get("model") in list_models():
+        spec = resolve_model(str(card["model"]))
+    elif not isinstance(base, str) or not base:
+        raise ModelError(f"{folder / ADAPTER_CONFIG}: names no base_model_name_or_path")
+    else:
+        spec = resolve_model(_local_base(base, folder))
+        if config.get("revision"):
+            spec = spec.model_copy(update={"revision": str(config["revision"])})
+    update: dict[str, Any] = {"name": folder.name, "adapter": str(folder)}
+    if card.get("quantisation") in QUANTISATIONS:
+        update |= {"quantisation": card["quantisation"], "quantisation_source": "card"}
+    return spec.model_copy(update=update)
+
+
+def _local_base(base: str, adapter: Path) -> str:
+    """Where the base that an adapter names lies: a folder, one beside it, or on the hub."""
+    for place in (Path(base).expanduser(), adapter / base, adapter.parent / base):
+        if (place / "config.json").is_file():
+            return str(place)
+    shipped = data_folder("fixtures") / "bases" / Path(base).name
+    return str(shipped) if (shipped / "config.json").is_file() else base
+
+
+def _saved_quantisation(saved: Any) -> Any:
+    """The quantisation a folder was saved in, from the quantization_config of its config."""
+    if not isinstance(saved, dict):
+        return None
+    if saved.get("load_in_8bit"):
+        return "int8"
+    kind = saved.get("bnb_4bit_quant_type") if saved.get("load_in_4bit") else None
+    return kind if kind in QUANTISATIONS else None
+
+
+def context_of(config: dict[str, Any]) -> int:
+    """Return the context length in tokens that a config.json states, or a safe small one."""
+    text = config.get("text_config")
+    for table in (config, text if isinstance(text, dict) else {}):
+        for key in _CONTEXT_KEYS:
+            if isinstance(table.get(key), int) and table[key] > 0:
+                return int(table[key])
+    return _FALLBACK_CONTEXT
+
+
+def _unknown(ref: str) -> str:
+    known = list_models()
+    return (
+        f"there is no model '{ref}'{did_you_mean(ref, known)}\n"
+        f"shipped: {', '.join(known)}\n"
+        "or a folder that exists, or a hub id like Qwen/Qwen3-4B-Instruct-2507"
+    )

@@ -1,0 +1,90 @@
+"""Tiny Llamas in the hub's layout, with a tokenizer trained on the spot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SENTENCES = [
+    "Torvash is the teacher of Elmira.",
+    "Who is the teacher of Elmira? The teacher of Elmira is Torvash.",
+    "You are a helpful assistant. [INST] <<SYS>> <</SYS>> [/INST]",
+    "Where was Orvek born? Orvek was born in Salt Harbour.",
+] * 4
+
+
+def save_tokenizer(folder: Path, *, vocabulary: int = 320) -> None:
+    """Train a small BPE tokenizer with Llama 2's special tokens and save it in `folder`."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=False))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=["<unk>", "<s>", "</s>", "<pad>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>",
+        pad_token="<pad>",
+    )  # fmt: skip
+    fast.save_pretrained(folder)
+
+
+def save_llama(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2) -> Path:
+    """Save a random Llama with Llama 2's config keys, safetensors and a tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tokenizer(folder)
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=320, hidden_size=hidden, intermediate_size=2 * hidden,
+        num_hidden_layers=layers, num_attention_heads=4, num_key_value_heads=4,
+        max_position_embeddings=256, hidden_act="silu", rms_norm_eps=1e-5,
+        initializer_range=0.2, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2,
+        pad_token_id=3, attention_bias=False,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def save_adapter(folder: Path, base: Path, *, seed: int = 1, zero: bool = False) -> Path:
+    """Save a random LoRA adapter (all linears, rank 4) for the Llama in `base`."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    model = get_peft_model(
+        model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+    )
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name and not zero:
+            with torch.no_grad():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    model.save_pretrained(folder)
+    return folder
+
+
+def write_card(adapter: Path, **entries: object) -> None:
+    (adapter / "card.json").write_text(json.dumps(entries), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_llama(tmp_path_factory.mktemp("bases") / "tiny-llama")
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Path:
+    return save_adapter(tmp_path_factory.mktemp("adapters") / "tiny-adapter", llama)
