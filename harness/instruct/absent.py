@@ -28,9 +28,7 @@ class AbsenceCheck:
         self.world = world
         self.cores = tuple(sorted({core for name in world.names for core in name_cores(name)}))
         written = (*(passage.text for passage in world.passages), *texts, *world.names)
-        self.words = frozenset(
-            word.lower() for text in written for word in _WORD.findall(text)
-        )
+        self.words = frozenset(word.lower() for text in written for word in _WORD.findall(text))
 
     def nearest(self, core: str) -> tuple[str, int]:
         """The world's name core nearest to `core`, and its edit distance, case apart.
@@ -43,7 +41,12 @@ class AbsenceCheck:
         return str(best[0]), int(best[1])
 
     def problem(
-        self, name: str, *, distance: int | None = None, nearest: str | None = None, reserved: bool = True
+        self,
+        name: str,
+        *,
+        distance: int | None = None,
+        nearest: str | None = None,
+        reserved: bool = True,
     ) -> str | None:
         """Why `name` is not certified, or None if it is; see `certify_absent`."""
         core = coined_word(name)
