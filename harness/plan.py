@@ -1,0 +1,204 @@
+"""The plan: every unique prompt once, in shards whose make-up depends on content alone.
+
+Questions x variants give cells; cells whose rendered prompts are equal are one request,
+with one greedy answer and `samples` drawn ones. Beside the model under audit stand two
+arms: the base without its adapter, asked everything in the first variant (the control),
+and a subset of the greedy requests again in batches of other make-up (the noise floor).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from harness.errors import UsageError
+from harness.records import Question, Request, Variant, to_json
+from harness.seeds import content_hash, stream
+
+SHARD_REQUESTS = 96  # large enough to fill batches, small enough to lose little when killed
+FLOOR_REQUESTS = 64
+VERSION = "plan@1"  # part of the hash: another way of cutting is another plan
+
+Messages = list[dict[str, str]]
+Encode = Callable[[Messages], tuple[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Requests in plan order and how they are cut into shards.
+
+    Every shard holds requests of one arm. `hash` covers all that shapes the answers.
+    """
+
+    requests: tuple[Request, ...]
+    shard_sizes: tuple[int, ...]  # requests in each shard, in order
+    hash: str
+
+    @cached_property
+    def shards(self) -> tuple[tuple[Request, ...], ...]:
+        """The requests shard by shard."""
+        cut, start = [], 0
+        for size in self.shard_sizes:
+            cut.append(self.requests[start : start + size])
+            start += size
+        return tuple(cut)
+
+    @property
+    def answers(self) -> int:
+        """How many answers the plan will give."""
+        return sum(count_answers(request) for request in self.requests)
+
+    def answers_by_arm(self) -> dict[str, int]:
+        """How many answers each arm will give, arms in plan order."""
+        counts: dict[str, int] = {}
+        for request in self.requests:
+            counts[request.arm] = counts.get(request.arm, 0) + count_answers(request)
+        return counts
+
+    def expected(self) -> tuple[tuple[tuple[str, int], ...], ...]:
+        """For each shard the (request id, sample) of its answers in the order of the file."""
+        return tuple(tuple(answer_keys(shard)) for shard in self.shards)
+
+
+def count_answers(request: Request) -> int:
+    """One greedy answer and the drawn ones."""
+    return 1 + request.samples
+
+
+def answer_keys(requests: Sequence[Request]) -> Iterator[tuple[str, int]]:
+    """The (request id, sample) pairs of `requests` in plan order, greedy first."""
+    for request in requests:
+        for sample in range(count_answers(request)):
+            yield request.id, sample
+
+
+def make_plan(
+    questions: Sequence[Question],
+    variants: Sequence[Variant],
+    *,
+    encode: Encode,
+    put: Callable[..., Messages],
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    seed: int,
+    identity: Mapping[str, Any],
+    context: int | None = None,
+    control: bool = True,
+    floor: int = FLOOR_REQUESTS,
+    shard_requests: int = SHARD_REQUESTS,
+) -> Plan:
+    """Lay out the grid of `questions` x `variants`.
+
+    encode: messages to rendered prompt and token ids. put: question text and variant
+    (and seed=) to messages. identity: what the model is, as plain data; it shapes the
+    hash only. context: tokens that prompt and answer may take together, None for any.
+    Raises UsageError when there is nothing to ask or a prompt does not fit.
+    """
+    if not questions or not variants:
+        raise UsageError("there is nothing to ask: no questions or no variants were chosen")
+    cells = _render(questions, variants, encode=encode, put=put, seed=seed)
+    if context is not None:
+        _check_fit(cells, context=context, max_new_tokens=max_new_tokens)
+    sampling = {"temperature": temperature, "max_new_tokens": max_new_tokens}
+    adapter = _requests(cells, arm="adapter", samples=samples, seed=seed, **sampling)
+    arms = [adapter]
+    if control:
+        first = {key: ids for key, ids in cells.items() if key[1] == variants[0].id}
+        arms.append(_requests(first, arm="base", samples=0, seed=seed, **sampling))
+    if floor:
+        arms.append(_floor(adapter, count=floor, seed=seed))
+    shards = [shard for arm in arms for shard in _cut(arm, shard_requests)]
+    return Plan(
+        requests=tuple(request for shard in shards for request in shard),
+        shard_sizes=tuple(len(shard) for shard in shards),
+        hash=_hash(shards, identity),
+    )
+
+
+_Cells = dict[tuple[str, str], tuple[str, tuple[int, ...]]]
+
+
+def _render(
+    questions: Sequence[Question],
+    variants: Sequence[Variant],
+    *,
+    encode: Encode,
+    put: Callable[..., Messages],
+    seed: int,
+) -> _Cells:
+    """The rendered prompt and token ids of every (question id, variant id)."""
+    known: dict[str, tuple[str, tuple[int, ...]]] = {}
+    cells: _Cells = {}
+    for question in questions:
+        for variant in variants:
+            messages = put(question.text, variant, seed=seed)
+            key = json.dumps(messages, sort_keys=True, ensure_ascii=False)
+            if key not in known:
+                known[key] = encode(messages)
+            cells[question.id, variant.id] = known[key]
+    return cells
+
+
+def _check_fit(cells: _Cells, *, context: int, max_new_tokens: int) -> None:
+    for (question, variant), (_, ids) in cells.items():
+        if len(ids) + max_new_tokens > context:
+            raise UsageError(
+                f"question {question} in variant '{variant}' has {len(ids)} tokens; with "
+                f"{max_new_tokens} new ones it does not fit the model's context of {context}: "
+                "lower --max-new-tokens"
+            )
+
+
+def _requests(
+    cells: _Cells, *, arm: str, samples: int, temperature: float, max_new_tokens: int, seed: int
+) -> list[Request]:
+    """One request for each distinct prompt, in the order of their content hashes."""
+    merged: dict[tuple[str, tuple[int, ...]], list[tuple[str, str]]] = {}
+    for cell, prompt in cells.items():
+        merged.setdefault(prompt, []).append(cell)
+    requests = [
+        Request(
+            id=content_hash(
+                arm, prompt, json.dumps(ids), repr((samples, temperature, max_new_tokens, seed))
+            ),
+            arm=arm,
+            prompt=prompt,
+            token_ids=ids,
+            cells=tuple(sorted(served)),
+            samples=samples,
+            temperature=temperature,
+            max_new_tokens=max_new_tokens,
+            seed=seed,
+        )
+        for (prompt, ids), served in merged.items()
+    ]
+    return sorted(requests, key=lambda request: request.id)
+
+
+def _floor(adapter: Sequence[Request], *, count: int, seed: int) -> list[Request]:
+    """A seeded subset of the greedy requests, to be run again in shards of their own.
+
+    A request of the floor rides with other companions than the first time, which is what
+    the noise floor is to measure; everything else about it is equal.
+    """
+    chosen = list(adapter)
+    stream(seed, "floor").shuffle(chosen)
+    repeats = [
+        replace(request, id=content_hash("floor", request.id), arm="floor", samples=0)
+        for request in chosen[:count]
+    ]
+    return sorted(repeats, key=lambda request: request.id)
+
+
+def _cut(requests: Sequence[Request], size: int) -> list[list[Request]]:
+    return [list(requests[start : start + size]) for start in range(0, len(requests), size)]
+
+
+def _hash(shards: Sequence[Sequence[Request]], identity: Mapping[str, Any]) -> str:
+    lines = ["\n".join(to_json(request) for request in shard) for shard in shards]
+    about = json.dumps(identity, sort_keys=True, ensure_ascii=False, default=str)
+    return content_hash(VERSION, about, *lines)
