@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import StoreError
@@ -95,7 +95,7 @@ def load_exposure(folder: Path) -> dict[str, Exposure]:
         ) from None
 
 
-def _card(data: InstructData, rows: list[dict[str, object]]) -> str:
+def _card(data: InstructData, rows: Sequence[Mapping[str, object]]) -> str:
     kinds = Counter(str(row["kind"]) for row in rows)
     exposures = Counter(data.exposure.values())
     return _CARD.format(
