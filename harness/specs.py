@@ -306,6 +306,10 @@ def _describe(item: Any, kind: type[Strict]) -> str:
         return f"unknown key '{path}'" + did_you_mean(str(item["loc"][-1]), known)
     if item["type"] == "missing":
         return f"'{path}' is missing"
+    if item["type"] == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in item["ctx"]["expected_tags"].split(",")]
+        hint = did_you_mean(item["ctx"]["tag"], known) or f"; known: {', '.join(known)}"
+        return f"'{path}': no {item['loc'][0]} is called '{item['ctx']['tag']}'{hint}"
     message = item["msg"].removeprefix("Value error, ")
     return f"'{path}': {message}"
 
@@ -317,16 +321,26 @@ def _human(part: int | str) -> str:
 def _spec_at(kind: type[Strict], path: tuple[int | str, ...]) -> type[Strict] | None:
     """Follow `path` from `kind` to the specification of the table found there."""
     current: type[Strict] | None = kind
+    options: list[type[Strict]] = []
     for part in path:
         if isinstance(part, int) or current is None:
             continue
         field = current.model_fields.get(part)
-        found = [arg for arg in _arguments(field.annotation)] if field else []
-        current = next((arg for arg in found if issubclass(arg, Strict)), None)
+        if field is None:  # the tag of one of several specifications
+            current = next((one for one in options if part in _tags(one)), None)
+            continue
+        found = _arguments(field.annotation)
+        options = [arg for arg in found if isinstance(arg, type) and issubclass(arg, Strict)]
+        current = options[0] if options else None
     return current
 
 
-def _arguments(annotation: Any) -> list[type]:
+def _tags(spec: type[Strict]) -> list[Any]:
+    field = spec.model_fields.get("name")
+    return _arguments(field.annotation) if field else []
+
+
+def _arguments(annotation: Any) -> list[Any]:
     import typing
 
     inner = typing.get_args(annotation)
