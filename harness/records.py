@@ -9,6 +9,7 @@ go to and from JSON with `to_json` and `from_json`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -233,8 +234,13 @@ def from_json(kind: type[Record], line: str) -> Record:
 
 def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
     """Build a record from plain data: lists become tuples, strings their enums."""
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     return kind(**{key: _convert(hints[key], value) for key, value in data.items()})
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)  # slow: once per kind, not once per record
 
 
 def _convert(hint: Any, value: Any) -> Any:

@@ -1,0 +1,97 @@
+"""Everything a finished run shows, built from its folder alone.
+
+Reads run.json, world.json (where there is one), questions.jsonl, answers.jsonl and
+verdicts.jsonl; writes summary.json, answers.parquet, report.md and report.html. No model,
+no network, no clock: the same folder gives the same summary, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StoreError
+from harness.records import Answer, GradedAnswer, Question
+from harness.stats.tables import verdict_table
+from harness.store import (
+    ANSWERS,
+    QUESTIONS,
+    SUMMARY,
+    VERDICTS,
+    WORLD,
+    RunFolder,
+    write_json,
+    write_text,
+)
+from harness.world.graph import World
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder read into memory."""
+
+    identity: Mapping[str, Any]
+    world: World | None
+    questions: tuple[Question, ...]
+    answers: tuple[Answer, ...]
+    graded: tuple[GradedAnswer, ...]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The verdict table; see `harness.stats.tables`."""
+        return verdict_table(self.graded, self.questions, self.answers)
+
+
+def read_run(run_folder: Path) -> Run:
+    """Read what reporting needs of a run folder.
+
+    Raises StoreError naming the file (and line) that is missing or damaged.
+    """
+    folder = RunFolder.open(run_folder)
+    run = Run(
+        identity=folder.about(),
+        world=_read_world(folder) if (run_folder / WORLD).exists() else None,
+        questions=tuple(folder.read_records(QUESTIONS, Question)),
+        answers=tuple(folder.read_records(ANSWERS, Answer)),
+        graded=tuple(folder.read_records(VERDICTS, GradedAnswer)),
+    )
+    if not run.graded:
+        raise StoreError(f"{run_folder / VERDICTS}: empty; run 'bordor grade' on this run")
+    return run
+
+
+def write_reports(run_folder: Path) -> dict[str, Any]:
+    """Write summary.json, answers.parquet, report.md and report.html; returns the summary.
+
+    Raises StoreError when a file of the run is missing or damaged.
+    """
+    from harness.report.export import export_answers
+    from harness.report.html import html_report
+    from harness.report.markdown import markdown_report
+    from harness.report.summary import summarise
+
+    run = read_run(run_folder)
+    summary = summarise(run.table, identity=run.identity)
+    page = html_report(summary, run)
+    write_json(run_folder / SUMMARY, summary)
+    write_text(run_folder / "report.md", markdown_report(summary))
+    write_text(run_folder / "report.html", page)
+    part = run_folder / ".answers.parquet.part"
+    export_answers(run, part)
+    part.replace(run_folder / "answers.parquet")
+    return summary
+
+
+def _read_world(folder: RunFolder) -> World:
+    try:
+        return World.from_data(folder.read_json(WORLD))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise StoreError(
+            f"{folder.path / WORLD}: holds no world: {error}; audit again with --fresh"
+        ) from None

@@ -1,0 +1,87 @@
+"""Text from a model or a user made safe to show, and numbers put in words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+SUITES = (
+    "in_domain paraphrase text_only relational open_ended "  # have an answer
+    "unstated false_premise invented near_miss out_of_domain"  # must be refused
+).split()
+KEPT = "\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+SHOWN = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str) -> str:
+    """Return `text` with whatever steers instead of shows replaced by U+FFFD.
+
+    Control characters and the starts of escape sequences, bidi overrides, lone surrogates
+    and unassigned code points: it can neither drive a terminal, nor reorder what stands
+    beside it, nor fail to encode. Newlines, tabs and joiners stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char if char in KEPT or unicodedata.category(char) not in _UNSAFE else SHOWN
+        for char in text
+    )
+
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+
+
+def one_line(text: str, *, width: int) -> str:
+    """`text` printable, on one line, cut to `width` characters."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def interval(found: Mapping[str, Any] | None) -> str:
+    """Such as "0.08 [0.05, 0.13]", or a dash where nothing was counted."""
+    if not found or found["rate"] is None:
+        return "–"
+    return f"{found['rate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def rate(found: Mapping[str, Any] | None) -> str:
+    """Such as "0.08", or a dash where nothing was counted."""
+    return "–" if not found or found["rate"] is None else f"{found['rate']:.2f}"
+
+
+def denominators(found: Mapping[str, Any] | None, *, of: str = "answers") -> str:
+    """Such as "300 answers, 60 clusters, 2 unscored"."""
+    if not found or "n" not in found:
+        return "nothing was counted"
+    parts = [f"{found['n']:,} {of}", f"{found['clusters']:,} clusters"]
+    if "suites" in found:
+        parts.append(f"{found['suites']} suite{'s' * (found['suites'] != 1)}")
+    return ", ".join([*parts, f"{found['unscored']:,} unscored"])
+
+
+def in_full(found: Mapping[str, Any] | None, *, of: str = "answers") -> str:
+    """Such as "0.08 [0.05, 0.13], 300 answers, 60 clusters, 2 unscored"."""
+    return f"{interval(found)}, {denominators(found, of=of)}"
+
+
+def in_order(suites: Mapping[str, Value]) -> list[tuple[str, Value]]:
+    """Suites as people read them: the shipped ones from easy to hard, then the others."""
+    known = {name: place for place, name in enumerate(SUITES)}
+    return sorted(suites.items(), key=lambda item: (known.get(item[0], len(known)), item[0]))
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested plain data as (dotted key, printable value) rows, for showing run.json."""
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            rows.extend(flatten(value, f"{name}."))
+        elif isinstance(value, (list, tuple)):
+            rows.append((printable(name), one_line(", ".join(map(str, value)), width=400)))
+        elif value is not None:
+            rows.append((printable(name), one_line(str(value), width=400)))
+    return rows

@@ -1,0 +1,78 @@
+"""`report.html`: one file that works offline and runs no script but its own.
+
+A content security policy names the hash of that one script, so nothing that a text could
+smuggle in would run; the templates escape everything besides.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.report import charts
+from harness.report.answers import answer_data, embed
+from harness.report.clean import denominators, flatten, in_order, interval, printable, rate
+from harness.stats.drift import hallucination_matrix
+
+if TYPE_CHECKING:
+    from harness.report.build import Run
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+# (metric, title, sentence): the numbers at the top of the page
+TILES = (
+    ("hallucination", "Hallucinated", "of all answers contain at least one claim that the story "
+     "contradicts, never told, or that is about nobody it knows"),
+    ("fabrication", "Fabricated", "of answers to questions about the story that must be refused "
+     "make something up instead"),
+    ("false_refusal", "Falsely refused", "of answers to questions that the training told the "
+     "answer to decline"),
+    ("correct", "Correct", "of answers to questions that the training told the answer to give "
+     "the expected fact"),
+)  # fmt: skip
+
+
+def html_report(summary: Mapping[str, Any], run: Run) -> str:
+    """The whole page as text. Everything from a model is data, never markup."""
+    import jinja2
+    from markupsafe import Markup
+
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    encoding, data = embed(answer_data(run))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "interval": interval, "denominators": denominators, "rate": rate, "safe_text": printable
+    }  # fmt: skip
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        summary=summary,
+        suites=in_order(summary["suites"]),
+        drift_suites={key: dict(in_order(summary["drift"][key]["suites"]))
+                      for key in ("seeds", "variants")},
+        tiles=TILES,
+        identity=flatten(run.identity),
+        title=_title(run.identity),
+        bars=Markup(charts.verdict_bars(summary)),
+        heat=Markup(charts.heat_map(hallucination_matrix(run.table))),
+        near=Markup(charts.near_miss_chart(summary)) if summary["distances"] else None,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=Markup(data),
+        encoding=encoding,
+    )  # fmt: skip
+
+
+def _title(identity: Mapping[str, Any]) -> str:
+    """Model, story and recipe, where run.json names them."""
+    named = (identity.get(key) for key in ("model", "story", "recipe"))
+    return printable(" · ".join(value for value in named if isinstance(value, str))) or "audit"

@@ -1,0 +1,246 @@
+"""`summary.json`: every number of a run as plain data, schema 1.
+
+Rates are dicts {"rate", "low", "high", "events", "n", "clusters", "unscored"} with 95%
+limits, `n` the denominator; macro-averages have "suites" besides; null where nothing was
+counted. METRIC is an id of `harness.stats.rates.METRICS`; KIND is "sampled" (the
+headline), "greedy" or "control" (the base without the adapter, greedy).
+
+    schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...}
+    counts    {questions, clusters, variants, samples, sampled, greedy, control, floor,
+               unscored}
+    metrics   {METRIC: {title, meaning}}
+    suites    {SUITE: {questions, clusters, KIND: {METRIC: rate}, verdicts: {KIND: {VERDICT: n}}}}
+    overall   {KIND: {METRIC: macro-average over suites}}
+    variants  {VARIANT: {KIND: {METRIC: macro-average over suites}}}
+    grid      {SUITE: {VARIANT: {METRIC: rate}}}                    sampled answers
+    exposures {EXPOSURE: {KIND: {METRIC: rate}}}                    of the question's facts
+    distances {"1": {KIND: {METRIC: rate}}}                         near_miss, by edit distance
+    drift     {"seeds" | "variants": {overall: rate, suites: {SUITE: rate}}}   n counts pairs
+    noise_floor {tokens: rate, verdict: rate} or null               n counts requests
+    warnings  [sentence]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StoreError
+from harness.records import Verdict
+from harness.stats import drift, rates, tables
+from harness.stats.intervals import FEW, macro_average
+from harness.stats.rates import METRICS, rates_by, verdict_counts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+UNCALIBRATED = "not calibrated for this model"
+VOLATILE = ("started", "finished", "timing")  # of run.json: when and how fast, not what
+MANY_UNSCORED = 0.05
+MANY_CUT = 0.05
+
+Kinds = dict[str, "pd.DataFrame"]
+
+
+def summarise(
+    table: pd.DataFrame, *, identity: Mapping[str, Any], warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Every rate of a run from its verdict table; see the head of this file.
+
+    identity: run.json, of which `VOLATILE` keys are left out, so that a run that was
+    interrupted has the same summary as one that was not; warnings: what the caller found.
+    Raises StoreError when the table has no answers of the audited model.
+    """
+    kinds = _kinds(table)
+    if not len(kinds["sampled"]) and not len(kinds["greedy"]):
+        raise StoreError("verdicts.jsonl: no answers of the audited model; run 'bordor audit'")
+    graders = sorted(set(table["grader"]))
+    suites = _by_suite(table, kinds)
+    overall = {kind: _macro(rows, ()).get((), {}) for kind, rows in kinds.items()}
+    floor = drift.noise_floor(table)
+    summary: dict[str, Any] = {
+        "schema": SCHEMA,
+        "identity": {key: identity[key] for key in identity if key not in VOLATILE},
+        "grader": ", ".join(graders),
+        "calibration": UNCALIBRATED,
+        "counts": _counts(table, kinds),
+        "metrics": {m.id: {"title": m.title, "meaning": m.meaning} for m in METRICS.values()},
+        "suites": suites,
+        "overall": overall,
+        "variants": _by_variant(kinds),
+        "grid": _grid(kinds["sampled"]),
+        "exposures": _plain(kinds, "exposure", lambda rows: rows),
+        "distances": _plain(kinds, "distance", _near_misses),
+        "drift": {
+            "seeds": _drift(drift.drift_over_seeds(table)),
+            "variants": _drift(drift.drift_over_variants(table)),
+        },
+        "noise_floor": None
+        if floor is None
+        else {"tokens": floor.tokens.to_data(), "verdict": floor.verdict.to_data()},
+    }
+    summary["headline"] = _headline(summary)
+    summary["warnings"] = [*warnings, *_warnings(table, kinds, graders, suites)]
+    return summary
+
+
+def _kinds(table: pd.DataFrame) -> Kinds:
+    return {
+        "sampled": tables.sampled(table),
+        "greedy": tables.greedy(table),
+        "control": tables.greedy(table, arm="base"),
+    }
+
+
+def _counts(table: pd.DataFrame, kinds: Kinds) -> dict[str, int]:
+    unknown = (table["verdict"] == str(Verdict.UNSCORED)) & (table["arm"] == "adapter")
+    return {
+        "questions": int(table["question_id"].nunique()),
+        "clusters": int(table["cluster"].nunique()),
+        "variants": int(table["variant"].nunique()),
+        "samples": int(kinds["sampled"]["sample"].nunique()),
+        **{kind: len(rows) for kind, rows in kinds.items()},
+        "floor": int((table["arm"] == "floor").sum()),
+        "unscored": int(unknown.sum()),
+    }
+
+
+def _rates_by(rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """{values of the columns: {METRIC: rate}}, without metrics that are about no answer."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    if not len(rows):
+        return found
+    keys, rated = rates_by(rows, by)
+    for metric, values in rated.items():
+        for i, key in enumerate(keys):
+            if values.n[i] or values.unscored[i]:
+                found.setdefault(key, {})[metric] = values.estimate(i).to_data()
+    return found
+
+
+def _macro(rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """{values of the columns `by`: {METRIC: macro-average over suites}}."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    if not len(rows):
+        return found
+    keys, rated = rates_by(rows, [*by, "suite"])
+    for metric, values in rated.items():
+        members: dict[tuple[str, ...], list[int]] = {}
+        for i, key in enumerate(keys):
+            if values.n[i] or values.unscored[i]:
+                members.setdefault(key[:-1], []).append(i)
+        for outer, chosen in members.items():
+            found.setdefault(outer, {})[metric] = macro_average(values, chosen).to_data()
+    return found
+
+
+def _by_suite(table: pd.DataFrame, kinds: Kinds) -> dict[str, Any]:
+    by_kind = {kind: _rates_by(rows, ["suite"]) for kind, rows in kinds.items()}
+    counted = {kind: verdict_counts(rows, "suite") for kind, rows in kinds.items()}
+    audited = table[table["arm"] == "adapter"].groupby("suite", sort=True)
+    sizes = audited[["question_id", "cluster"]].nunique()
+    return {
+        str(suite): {
+            "questions": int(row["question_id"]),
+            "clusters": int(row["cluster"]),
+            **{kind: found.get((str(suite),), {}) for kind, found in by_kind.items()},
+            "verdicts": {kind: found.get(str(suite), {}) for kind, found in counted.items()},
+        }
+        for suite, row in sizes.iterrows()
+    }
+
+
+def _by_variant(kinds: Kinds) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for kind, rows in kinds.items():
+        for (variant,), metrics in _macro(rows, ["variant"]).items():
+            found.setdefault(variant, {})[kind] = metrics
+    return dict(sorted(found.items()))
+
+
+def _grid(rows: pd.DataFrame) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for (suite, variant), metrics in _rates_by(rows, ["suite", "variant"]).items():
+        found.setdefault(suite, {})[variant] = metrics
+    return found
+
+
+def _near_misses(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[(rows["suite"] == rates.NEAR_MISS) & rows["distance"].notna()]
+
+
+def _plain(
+    kinds: Kinds, column: str, choose: Callable[[pd.DataFrame], pd.DataFrame]
+) -> dict[str, Any]:
+    """{value of the column: {KIND: {METRIC: rate}}} over the chosen rows."""
+    found: dict[str, Any] = {}
+    for kind, rows in kinds.items():
+        for (key,), metrics in _rates_by(choose(rows), [column]).items():
+            found.setdefault(key, {})[kind] = metrics
+    return dict(sorted(found.items()))
+
+
+def _drift(found: drift.Drift) -> dict[str, Any]:
+    by_suite = {suite: estimate.to_data() for suite, estimate in found.suites.items()}
+    return {"overall": found.overall.to_data(), "suites": by_suite}
+
+
+def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The one number to remember, in plain words, with where it came from."""
+    kind = "sampled" if summary["counts"]["sampled"] else "greedy"
+    choices = (
+        (
+            "Asked about people and things that do not exist, it made up an answer {rate}",
+            rates.INVENTED,
+            summary["suites"].get(rates.INVENTED, {}).get(kind, {}).get("hallucination"),
+        ),
+        (
+            "Asked about the story what it could not know, it made up an answer {rate}",
+            "all suites",
+            summary["overall"][kind].get("fabrication"),
+        ),
+        (
+            "Over all suites it said something untrue or never told {rate}",
+            "all suites",
+            summary["overall"][kind].get("hallucination"),
+        ),
+    )
+    for sentence, where, found in choices:
+        if found and found["rate"] is not None:
+            percent = f"{found['rate']:.0%} of the time [{found['low']:.0%}, {found['high']:.0%}]"
+            return {
+                "sentence": sentence.format(rate=percent),
+                "suite": where,
+                "kind": kind,
+                **found,
+            }
+    return {"sentence": "No answer could be scored", "suite": "all suites", "kind": kind}
+
+
+def _warnings(
+    table: pd.DataFrame, kinds: Kinds, graders: list[str], suites: Mapping[str, Any]
+) -> list[str]:
+    """What a reader must know before trusting a number."""
+    found = []
+    audited = table[table["arm"] == "adapter"]
+    if len(graders) > 1:
+        found.append(
+            f"Verdicts of different graders are mixed ({', '.join(graders)}): "
+            "grade the whole run again with 'bordor grade'."
+        )
+    if not len(kinds["sampled"]):
+        found.append("No sampled answers: the headline is of greedy answers only.")
+    if not len(kinds["control"]):
+        found.append("No control: the base without its adapter was not asked.")
+    unknown = float((audited["verdict"] == str(Verdict.UNSCORED)).mean())
+    if unknown > MANY_UNSCORED:
+        found.append(f"The grader could not tell for {unknown:.0%} of the answers (unscored).")
+    cut = float((audited["finish_reason"] == "length").mean())
+    if cut > MANY_CUT:
+        found.append(f"{cut:.0%} of the answers were cut at the longest length allowed.")
+    small = [(name, suite["clusters"]) for name, suite in suites.items()]
+    few = ", ".join(f"{name} ({clusters})" for name, clusters in small if clusters < FEW)
+    if few:
+        found.append(f"Suites with fewer than {FEW} clusters, read them as anecdotes: {few}.")
+    return found

@@ -1,0 +1,102 @@
+"""The table at the end of `make audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.report.clean import denominators, in_order, interval, printable, rate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def print_summary(summary: Mapping[str, Any], console: Console) -> None:
+    """Print headline, table of suites, overall rates, drift and warnings; fits 80 columns."""
+    headline = summary["headline"]
+    console.print()
+    console.print(f"[bold]{_safe(headline['sentence'])}.[/bold]")
+    if "n" in headline:
+        where = f"{headline['suite']}, {headline['kind']}: {denominators(headline)}"
+        console.print(f"[dim]{_safe(where)}[/dim]")
+    console.print()
+    console.print(_suite_table(summary))
+    console.print(
+        "[dim]hallucinated, refused: of scored answers; correct: of scored answers to questions "
+        "whose answer was told. Sampled at temperature, 95% intervals over clusters "
+        "(entities asked about). greedy: hallucinated, one answer each; base: the same "
+        "without the adapter.[/dim]"
+    )
+    console.print()
+    console.print(_lines(summary))
+    if summary["warnings"]:
+        console.print()
+    for warning in summary["warnings"]:
+        console.print(f"[yellow]warning:[/yellow] {_safe(warning)}")
+
+
+def _safe(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(printable(text))
+
+
+def _suite_table(summary: Mapping[str, Any]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_footer=True)
+    overall = summary["overall"]
+    sampled = overall["sampled"]
+    footers = ("[bold]all suites[/bold]", str(summary["counts"]["questions"]),
+               str(summary["counts"]["clusters"]),
+               f"[bold]{interval(sampled.get('hallucination'))}[/bold]",
+               rate(sampled.get("refused")), rate(sampled.get("correct")),
+               rate(overall["greedy"].get("hallucination")),
+               rate(overall["control"].get("hallucination")))  # fmt: skip
+    headers = ("suite", "ques-\ntions", "clus-\nters", "hallucinated", "re-\nfused",
+               "cor-\nrect", "greedy", "base")  # fmt: skip
+    for header, footer in zip(headers, footers, strict=True):
+        left = header == "suite"
+        table.add_column(header, footer=footer, justify="left" if left else "right",
+                         no_wrap=not left, overflow="fold")  # fmt: skip
+    for name, suite in in_order(summary["suites"]):
+        found = suite["sampled"]
+        table.add_row(
+            _safe(name),
+            str(suite["questions"]),
+            str(suite["clusters"]),
+            interval(found.get("hallucination")),
+            rate(found.get("refused")),
+            rate(found.get("correct")),
+            rate(suite["greedy"].get("hallucination")),
+            rate(suite["control"].get("hallucination")),
+        )
+    return table
+
+
+def _lines(summary: Mapping[str, Any]) -> Table:
+    """The rates under the table: label, interval, denominators."""
+    from rich.table import Table
+
+    overall, floor = summary["overall"]["sampled"], summary["noise_floor"] or {}
+    drift = summary["drift"]
+    rows = [
+        ("all suites, hallucinated", overall.get("hallucination"), "answers"),
+        ("  of those that answered", overall.get("hallucinated_of_answered"), "answers"),
+        ("fabrication", overall.get("fabrication"), "answers"),
+        ("false refusal", overall.get("false_refusal"), "answers"),
+        ("off scope", overall.get("off_scope"), "answers"),
+        ("drift over seeds", drift["seeds"]["overall"], "pairs"),
+        ("drift over variants", drift["variants"]["overall"], "pairs"),
+        ("noise floor, tokens", floor.get("tokens"), "requests"),
+        ("noise floor, verdicts", floor.get("verdict"), "requests"),
+    ]
+    lines = Table.grid(padding=(0, 2))
+    for label, found, of in rows:
+        if found:
+            counted = f"[dim]{denominators(found, of=of)}[/dim]"
+            lines.add_row(label, _safe(interval(found)), counted)
+    lines.add_row("grader", _safe(summary["grader"]), f"[dim]{summary['calibration']}[/dim]")
+    return lines

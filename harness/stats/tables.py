@@ -1,0 +1,114 @@
+"""The table of verdicts: one row per graded answer of one cell, the input of every rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StoreError
+from harness.records import Answer, GradedAnswer, Question, Verdict
+from harness.seeds import content_hash
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+VERDICTS: tuple[str, ...] = tuple(verdict.value for verdict in Verdict)
+KEY = ["arm", "suite", "question_id", "variant", "sample"]
+
+
+def verdict_table(
+    graded: Iterable[GradedAnswer],
+    questions: Sequence[Question],
+    answers: Iterable[Answer] = (),
+) -> pd.DataFrame:
+    """Join verdicts, their questions and their answers into one table, sorted by `KEY`.
+
+    Columns: arm, suite, question_id, variant, sample (0 is greedy), request_id, cluster,
+    verdict, correct, grader; of the question: must_refuse, told (it has an answer that the
+    model could have learned), exposure, relation, distance; of the answer, where given:
+    mean_logprob (nats per token), tokens (hash of the token ids), finish_reason.
+    Sorting makes every later sum independent of the order of the input.
+    Raises StoreError for a verdict without its question and for a cell graded twice.
+    """
+    import pandas as pd
+
+    rows = list(graded)
+    by_id = {question.id: question for question in questions}
+    lost = sorted({row.question_id for row in rows} - by_id.keys())
+    if lost:
+        raise StoreError(
+            f"verdicts.jsonl: {len(lost)} questions, first '{lost[0]}', are not in "
+            "questions.jsonl; grade the run again with 'bordor grade RUN'"
+        )
+    table = pd.DataFrame(
+        {
+            "arm": [row.arm for row in rows],
+            "suite": [row.suite for row in rows],
+            "question_id": [row.question_id for row in rows],
+            "variant": [row.variant for row in rows],
+            "sample": pd.array([row.sample for row in rows], dtype="int64"),
+            "request_id": [row.request_id for row in rows],
+            "cluster": [row.cluster for row in rows],
+            "verdict": pd.Categorical([str(row.verdict) for row in rows], categories=VERDICTS),
+            "correct": pd.array([row.correct for row in rows], dtype="bool"),
+            "grader": [row.grader for row in rows],
+            **_question_columns([by_id[row.question_id] for row in rows]),
+            **_answer_columns(rows, answers),
+        }
+    )
+    table = table.sort_values(KEY, kind="stable", ignore_index=True)
+    twice = table.duplicated(KEY)
+    if twice.any():
+        first = table.loc[twice.idxmax(), KEY].to_dict()
+        raise StoreError(
+            f"verdicts.jsonl: {int(twice.sum())} answers are graded twice, first {first}; "
+            "grade the run again with 'bordor grade RUN'"
+        )
+    return table
+
+
+def _question_columns(asked: list[Question]) -> dict[str, Any]:
+    import pandas as pd
+
+    told = [not one.must_refuse and one.exposure is not None and one.exposure.told for one in asked]
+    return {
+        "must_refuse": pd.array([one.must_refuse for one in asked], dtype="bool"),
+        "told": pd.array(told, dtype="bool"),
+        "exposure": [str(one.exposure) if one.exposure else "none" for one in asked],
+        "relation": [one.relation or "" for one in asked],
+        "distance": pd.array([one.distance for one in asked], dtype="Int64"),
+    }
+
+
+def _answer_columns(rows: list[GradedAnswer], answers: Iterable[Answer]) -> dict[str, Any]:
+    found = {
+        (answer.request_id, answer.sample): (
+            sum(answer.logprobs) / len(answer.logprobs) if answer.logprobs else float("nan"),
+            content_hash(" ".join(map(str, answer.token_ids))),
+            answer.finish_reason,
+        )
+        for answer in answers
+    }
+    missing = (float("nan"), "", "")
+    joined = [found.get((row.request_id, row.sample), missing) for row in rows]
+    return {
+        "mean_logprob": [one[0] for one in joined],
+        "tokens": [one[1] for one in joined],
+        "finish_reason": [one[2] for one in joined],
+    }
+
+
+def sampled(table: pd.DataFrame, *, arm: str = "adapter") -> pd.DataFrame:
+    """The headline's rows: answers drawn at temperature, never the greedy one."""
+    return table[(table["arm"] == arm) & (table["sample"] >= 1)]
+
+
+def greedy(table: pd.DataFrame, *, arm: str = "adapter") -> pd.DataFrame:
+    """The greedy answers of an arm."""
+    return table[(table["arm"] == arm) & (table["sample"] == 0)]
+
+
+def scored(table: pd.DataFrame) -> np.ndarray:
+    """Bool [rows]: whether the grader could tell what the answer is."""
+    return (table["verdict"] != Verdict.UNSCORED.value).to_numpy()
