@@ -330,17 +330,19 @@ def _spec_at(kind: type[Strict], path: tuple[int | str, ...]) -> type[Strict] | 
             current = next((one for one in options if part in _tags(one)), None)
             continue
         found = _arguments(field.annotation)
-        options = [arg for arg in found if isinstance(arg, type) and issubclass(arg, Strict)]
+        options = [arg for arg in found if issubclass(arg, Strict)]
         current = options[0] if options else None
     return current
 
 
-def _tags(spec: type[Strict]) -> list[Any]:
+def _tags(spec: type[Strict]) -> tuple[Any, ...]:
+    import typing
+
     field = spec.model_fields.get("name")
-    return _arguments(field.annotation) if field else []
+    return typing.get_args(field.annotation) if field else ()
 
 
-def _arguments(annotation: Any) -> list[Any]:
+def _arguments(annotation: Any) -> list[type]:
     import typing
 
     inner = typing.get_args(annotation)
