@@ -1,0 +1,1 @@
+"""Graders: refusal, claims against a world, the verdict that joins them."""

@@ -1,0 +1,466 @@
+"""The claims of an answer: who is said to stand in which relation to what.
+
+Sentence by sentence: mentions are linked, the canonical sentence is searched for the
+templates of all relations, and of overlapping readings the best is kept: kinds must fit,
+then the asked relation, then the longer wording. Verb phrases without a subject take the
+last one, pronouns the last fitting entity, else the one the question is about. A sentence
+in which no template is found is read as a short answer to the question, if it is one;
+else by the words that name a relation; else, by its meaning. What is left is a claim that
+nothing decides, or about an unknown name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.grading.fragments import FragmentReader
+from harness.grading.frame import Frame, Term
+from harness.grading.linking import INVENTED, UNKNOWN, Guard, Linked, Linker, absorb_titles
+from harness.grading.lookup import Found
+from harness.grading.patterns import SLOT, Match, PatternBook
+from harness.grading.values import ValueReader, is_plain_noun
+from harness.grading.words import NEGATIONS, PRONOUNS, Canon, Plain
+from harness.world.graph import World
+
+ABSENT_KINDS = (UNKNOWN, INVENTED, "cut")
+_FITS = {
+    "he": ("person",),
+    "she": ("person",),
+    "him": ("person",),
+    "her": ("person",),
+    "it": ("object", "place", "group", "event"),
+    "they": ("group", "person", "object", "place", "event"),
+    "them": ("group", "person", "object", "place", "event"),
+}
+
+
+@dataclass
+class Memory:
+    """Whom an answer has spoken of: the last subject and the last mention of each kind."""
+
+    subjects: dict[str, Term] = field(default_factory=dict)
+    mentions: dict[str, Term] = field(default_factory=dict)
+
+
+@dataclass
+class Reading:
+    """One sentence while it is read: canonical words and what stands at each place."""
+
+    text: str
+    linked: Linked
+    plain: Plain
+    terms: dict[int, Term]
+    covered: set[int] = field(default_factory=set)
+
+    @property
+    def skeleton(self) -> str:
+        """The canonical words with SLOT for every mention."""
+        return " ".join(self.plain.words)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A match with its slots resolved, and how good it is."""
+
+    match: Match
+    subject: Term
+    object: Term
+    end: int
+    score: tuple[int, ...]
+    form: str
+
+
+class ClaimFinder:
+    """Finds the claims of sentences about one world."""
+
+    def __init__(
+        self, world: World, linker: Linker, book: PatternBook, canon: Canon, values: ValueReader
+    ) -> None:
+        self._world = world
+        self._linker = linker
+        self._book = book
+        self._canon = canon
+        self._values = values
+        self._fragments = FragmentReader(world, values, linker)
+
+    def find(
+        self, sentences: Sequence[str], frame: Frame, guard: Guard, *, unfinished: bool = False
+    ) -> list[Found]:
+        """All claims in order of the text. `unfinished`: the last sentence is cut off."""
+        memory = Memory()
+        found: list[Found] = []
+        for place, sentence in enumerate(sentences):
+            last = unfinished and place == len(sentences) - 1
+            linked = self._linker.link(sentence, guard, unfinished=last)
+            found += self._sentence(sentence, linked, frame, memory)
+        return found
+
+    def _sentence(self, text: str, linked: Linked, frame: Frame, memory: Memory) -> list[Found]:
+        reading, chosen = self._choose(text, linked, frame, memory)
+        found = [self._found(reading, candidate) for candidate in chosen]
+        for candidate in chosen:
+            found += self._listed_more(reading, candidate)
+        if not found:
+            found = self._fragments.read(reading.text, reading.plain, reading.terms, frame)
+            if found:
+                reading.covered.update(reading.terms)
+        if not found:
+            found = self._fragments.by_cue(
+                reading.text, reading.plain, self._with_pronouns(reading, frame, memory), frame
+            )
+            reading.covered.update(reading.terms if found else ())
+        found += self._left_over(reading, frame, memory, bool(found))
+        self._remember(reading, chosen, memory)
+        return found
+
+    def _reading(self, text: str, linked: Linked, *, strip: bool) -> Reading:
+        starts = absorb_titles(linked.lows, linked.mentions)
+        lows: list[str] = []
+        at: dict[int, Term] = {}
+        place = 0
+        for mention in linked.mentions:
+            lows += linked.lows[place : max(place, starts[mention.start])]
+            at[len(lows)] = Term(mention.kind, mention.ids, mention.text)
+            lows.append(SLOT)
+            place = mention.end
+        lows += linked.lows[place:]
+        plain = self._canon.plain(lows, strip_negations=strip)
+        terms = {i: at[o] for i, o in enumerate(plain.origin) if plain.words[i] == SLOT}
+        return Reading(text, linked, plain, terms)
+
+    def _choose(
+        self, text: str, linked: Linked, frame: Frame, memory: Memory
+    ) -> tuple[Reading, list[Candidate]]:
+        negated = any(low in NEGATIONS for low in linked.lows)
+        if negated:
+            reading = self._reading(text, linked, strip=False)
+            told = [
+                m
+                for m in self._book.find(reading.skeleton)
+                if any(w in NEGATIONS for w in m.pattern.regex.pattern.replace("(?: ,)?", "").split())
+            ]
+            chosen = self._best(reading, told, frame, memory)
+            if chosen:
+                return reading, chosen
+        reading = self._reading(text, linked, strip=True)
+        chosen = self._best(reading, self._book.find(reading.skeleton), frame, memory)
+        if not chosen and len(reading.plain.words) <= 24:
+            chosen = self._best(reading, self._book.find_loose(reading.skeleton), frame, memory)
+        return reading, chosen
+
+    def _best(
+        self, reading: Reading, matches: Sequence[Match], frame: Frame, memory: Memory
+    ) -> list[Candidate]:
+        full = [m for m in matches if not m.pattern.missing]
+        partial = [m for m in matches if m.pattern.missing]
+        chosen: list[Candidate] = []
+        for group in (full, partial):
+            candidates = [
+                candidate
+                for match in group
+                if (candidate := self._resolve(reading, match, frame, memory, chosen)) is not None
+            ]
+            candidates.sort(key=lambda c: (c.score, -c.match.start), reverse=True)
+            for candidate in candidates:
+                if not any(_overlap(candidate, other) for other in chosen):
+                    chosen.append(candidate)
+                    reading.covered.update(range(candidate.match.start, candidate.end))
+        chosen.sort(key=lambda c: c.match.start)
+        return chosen
+
+    def _resolve(
+        self, reading: Reading, match: Match, frame: Frame, memory: Memory, chosen: list[Candidate]
+    ) -> Candidate | None:
+        pattern, words = match.pattern, reading.plain.words
+        relation = self._world.relation[pattern.relation]
+        if match.start > 0 and words[match.start - 1] in ("of", "'s") and words[match.start] == SLOT:
+            return None  # "the friend of Igodo was born ..." is not about Igodo
+        end = match.end
+        form = pattern.kind if pattern.kind in ("count", "compare") else "fact"
+        subject = self._slot(reading, match.s, relation.domain, frame, memory)
+        if form == "compare":
+            object = self._slot(reading, match.o, relation.domain, frame, memory)
+            object = object or self._rival(frame, subject)
+        elif form == "count":
+            subject = self._slot(reading, match.o, relation.range, frame, memory)
+            object = self._number(words, match)
+        elif relation.range in ("value", "number") and match.o:
+            read = self._values.read(relation, words[match.o[0] : match.o[1]])
+            if read is None:
+                return None
+            object = read[0]
+            end = match.o[0] + read[1] if match.o[1] == match.end else end
+        else:
+            object = self._slot(reading, match.o, relation.range, frame, memory)
+        if pattern.missing == "s":
+            subject = self._before(reading, match, relation.domain, frame, memory, chosen)
+        elif pattern.missing == "o":
+            object = self._before(reading, match, relation.range, frame, memory, chosen)
+        if subject is None or object is None:
+            return None
+        return self._scored(match, subject, object, end, form, frame)
+
+    def _scored(
+        self, match: Match, subject: Term, object: Term, end: int, form: str, frame: Frame
+    ) -> Candidate | None:
+        pattern = match.pattern
+        relation = self._world.relation[pattern.relation]
+        asked = frame.relation == relation.id
+        fits = form != "fact" or (
+            _fits(subject, relation.domain) and _fits(object, relation.range)
+        )
+        if not fits and (not pattern.cued or pattern.missing or object.kind == "open"):
+            return None
+        if object.kind == "open" and not pattern.cued:
+            about_given = frame.given is not None and subject == frame.given
+            if not (asked and about_given) or is_plain_noun(object.text):
+                return None
+        listed = object.kind != "open"
+        score = (int(fits), int(listed), int(asked), pattern.literal, end - match.start)
+        return Candidate(match, subject, object, end, score, form)
+
+    def _slot(
+        self, reading: Reading, span: tuple[int, int] | None, kind: str, frame: Frame, memory: Memory
+    ) -> Term | None:
+        if span is None:
+            return None
+        words = reading.plain.words[span[0] : span[1]]
+        if words and words[0] in PRONOUNS and len(words) == 1:
+            return self._pronoun(words[0], kind, frame, memory)
+        inside = [reading.terms[i] for i in range(*span) if i in reading.terms]
+        if len(inside) == 1 and len(words) <= 3:
+            return inside[0]
+        if inside:
+            return None
+        text = " ".join(w for w in words if w not in ("the", "a"))
+        if not text or len(text) < 3 or all(self._linker.is_word(w) for w in text.split()):
+            return None
+        return Term(UNKNOWN, (), text)
+
+    def _pronoun(self, word: str, kind: str, frame: Frame, memory: Memory) -> Term | None:
+        if kind not in _FITS[word]:
+            return None
+        given = frame.given
+        fits_given = given is not None and (given.kind == kind or given.kind == INVENTED)
+        found = memory.subjects.get(kind) or (given if fits_given else None)
+        return found or memory.mentions.get(kind)
+
+    def _before(
+        self, reading: Reading, match: Match, kind: str, frame: Frame, memory: Memory,
+        chosen: list[Candidate],
+    ) -> Term | None:  # fmt: skip
+        """The term that a verb phrase without a subject belongs to."""
+        words, start = reading.plain.words, match.start
+        place = start - 1
+        if place >= 0 and words[place] in ("who", "which", "that"):
+            place -= 1 + (place > 0 and words[place - 1] == ",")
+            return reading.terms.get(place)
+        earlier = [c for c in chosen if c.match.start < start]
+        for candidate in sorted(earlier, key=lambda c: -c.match.start):
+            lead = candidate.subject if _leads(candidate, "s") else candidate.object
+            if _fits(lead, kind):
+                return lead
+        before = [reading.terms[i] for i in sorted(reading.terms) if i < start]
+        if before:
+            return next((term for term in before if _fits(term, kind)), None)
+        if start > 0:
+            return None
+        given = frame.given
+        if given is not None and (given.kind == kind or given.kind == INVENTED):
+            return memory.subjects.get(kind) or given
+        return memory.subjects.get(kind)
+
+    @staticmethod
+    def _number(words: Sequence[str], match: Match) -> Term | None:
+        from harness.grading.numbers import read_number
+
+        if match.n is None:
+            return None
+        text = " ".join(words[match.n[0] : match.n[1]])
+        value = read_number(text)
+        return None if value is None else Term("number", (str(value),), str(value))
+
+    def _rival(self, frame: Frame, subject: Term | None) -> Term | None:
+        if subject is None or len(subject.ids) != 1:
+            return None
+        if frame.asks != "pair":
+            return None
+        others = [rival for rival in frame.rivals if rival != subject.ids[0]]
+        if subject.ids[0] in frame.rivals and len(others) == 1:
+            name = self._world.label(others[0])
+            return Term(self._world.entity[others[0]].kind, (others[0],), name)
+        return None
+
+    @staticmethod
+    def _found(reading: Reading, candidate: Candidate) -> Found:
+        match = candidate.match
+        negated = any(match.start < n <= candidate.end for n in reading.plain.negations)
+        negated ^= reading.text.lower().startswith(_DENIALS)
+        return Found(
+            reading.text,
+            match.pattern.relation,
+            candidate.subject,
+            candidate.object,
+            negated,
+            "wording",
+            candidate.form,
+        )
+
+    def _listed_more(self, reading: Reading, candidate: Candidate) -> list[Found]:
+        """ "A, B and C" after the object or before the subject: one claim for each."""
+        words, match = reading.plain.words, candidate.match
+        if candidate.form != "fact" or match.pattern.missing == "o":
+            return []
+        more: list[Found] = []
+        first = self._found(reading, candidate)
+        relation = self._world.relation[match.pattern.relation]
+        trailing = match.o is not None and match.o[1] >= match.end
+        if trailing and relation.range not in ("value", "number"):
+            for place in _chain(words, candidate.end, 1):
+                term = reading.terms.get(place)
+                if term is None or place in reading.covered or not _fits(term, relation.range):
+                    break
+                reading.covered.add(place)
+                more.append(_with(first, object=term))
+        elif trailing:
+            place = candidate.end
+            while place < len(words) - 1 and words[place] in ("and", "or", ","):
+                read = self._values.read(relation, words[place + 1 :])
+                if read is None or read[0].kind == "open":
+                    break
+                more.append(_with(first, object=read[0]))
+                reading.covered.update(range(place, place + 1 + read[1]))
+                place += 1 + read[1]
+        if match.s is not None and match.s[0] == match.start:
+            for place in _chain(words, match.start - 1, -1):
+                term = reading.terms.get(place)
+                if term is None or place in reading.covered or not _fits(term, relation.domain):
+                    break
+                reading.covered.add(place)
+                more.append(_with(first, subject=term))
+        return more
+
+    def _with_pronouns(self, reading: Reading, frame: Frame, memory: Memory) -> dict[int, Term]:
+        terms = dict(reading.terms)
+        for place, word in enumerate(reading.plain.words):
+            if word in PRONOUNS:
+                for kind in _FITS[word]:
+                    term = self._pronoun(word, kind, frame, memory)
+                    if term is not None:
+                        terms[place] = term
+                        break
+        return terms
+
+    def _left_over(
+        self, reading: Reading, frame: Frame, memory: Memory, understood: bool
+    ) -> list[Found]:
+        """What no reading covers: unknown names, and sayings about known ones."""
+        left = [reading.terms[i] for i in sorted(reading.terms) if i not in reading.covered]
+        absent = [term for term in left if term.kind in ABSENT_KINDS]
+        if absent:
+            return [Found(reading.text, None, term, None, basis="none") for term in absent[:4]]
+        said = {id(term) for term in reading.terms.values()} - {id(term) for term in left}
+        known = [t for t in left if t.ids and not any(self._same(t, reading, s) for s in said)]
+        if understood:
+            rest = [Found(reading.text, None, term, None, basis="none") for term in known[:1]]
+            return rest or self._residue(reading)
+        if known:
+            return [Found(reading.text, None, known[0], None, basis="none")]
+        spoken = self._with_pronouns(reading, frame, memory)
+        extra = [spoken[i] for i in sorted(spoken) if i not in reading.terms]
+        if extra:
+            return [Found(reading.text, None, extra[0], None, basis="none")]
+        if frame.given is not None and frame.given.kind == INVENTED and self._content(reading):
+            return [Found(reading.text, None, None, None, basis="none")]
+        return [Found(reading.text, None, None, None, basis="none")] if self._content(reading) else []
+
+    @staticmethod
+    def _same(term: Term, reading: Reading, other: int) -> bool:
+        return any(id(t) == other and t.ids == term.ids for t in reading.terms.values())
+
+    def _residue(self, reading: Reading) -> list[Found]:
+        if len(self._loose_words(reading)) >= 3:
+            return [Found(reading.text, None, None, None, basis="none")]
+        return []
+
+    def _content(self, reading: Reading) -> bool:
+        return len(self._loose_words(reading)) >= 2
+
+    def _loose_words(self, reading: Reading) -> list[str]:
+        words = reading.plain.words
+        return [
+            word
+            for place, word in enumerate(words)
+            if place not in reading.covered and word[0].isalpha() and word not in FILLER
+        ]
+
+    def _remember(self, reading: Reading, chosen: list[Candidate], memory: Memory) -> None:
+        for place in sorted(reading.terms):
+            memory.mentions[reading.terms[place].kind] = reading.terms[place]
+        for candidate in chosen:
+            lead = candidate.subject if _leads(candidate, "s") else candidate.object
+            if lead.kind not in ("value", "number", "open"):
+                memory.subjects[lead.kind] = lead
+                if lead.kind in ABSENT_KINDS:
+                    relation = self._world.relation[candidate.match.pattern.relation]
+                    memory.subjects[relation.domain] = lead
+        if not chosen and reading.terms:
+            first = reading.terms[min(reading.terms)]
+            memory.subjects[first.kind] = first
+
+
+_DENIALS = ("it is not true that", "it was not true that", "it is false that", "it was never true")
+FILLER = frozenset(
+    "the a an and or but so then there here was had could it he she they him her them who which "
+    "that this in on of to for with by from as one once upon time day story answer yes no well i "
+    "think believe guess suppose know sure says said told tells question according called name "
+    "named my your you we our passage text person place man woman also very much because is".split()
+)
+
+
+def _fits(term: Term, kind: str) -> bool:
+    if term.kind in ABSENT_KINDS:
+        return kind not in ("value", "number")
+    if kind == "value":
+        return term.kind in ("value", "open")
+    return term.kind in (kind, "any")
+
+
+def _leads(candidate: Candidate, slot: str) -> bool:
+    match = candidate.match
+    if match.pattern.missing:
+        return match.pattern.missing == slot
+    if match.s is None or match.o is None:
+        return slot == "s"
+    return (match.s < match.o) == (slot == "s")
+
+
+def _overlap(a: Candidate, b: Candidate) -> bool:
+    return a.match.start < b.end and b.match.start < a.end
+
+
+def _chain(words: Sequence[str], start: int, step: int) -> list[int]:
+    """Places of slots joined to `start` by commas, "and", "or"."""
+    places: list[int] = []
+    place = start
+    while 0 <= place < len(words) and words[place] in (",", "and", "or"):
+        while 0 <= place < len(words) and words[place] in (",", "and", "or"):
+            place += step
+        if not (0 <= place < len(words)) or words[place] != SLOT:
+            break
+        places.append(place)
+        place += step
+    return places
+
+
+def _with(found: Found, *, subject: Term | None = None, object: Term | None = None) -> Found:
+    return Found(
+        found.text,
+        found.relation,
+        subject or found.subject,
+        object or found.object,
+        found.negated,
+        found.basis,
+        found.form,
+    )

@@ -1,0 +1,160 @@
+"""Sentences in which no template stands: short answers, and relations named by one word.
+
+A short answer is read with the slots of the question. A sentence with one word that names
+a relation and two terms that fit it is read as that relation; where the words leave the
+direction or the sense open, it counts only if it agrees with the world.
+"""
+
+from __future__ import annotations
+
+from harness.grading.frame import Frame, Term
+from harness.grading.linking import INVENTED, UNKNOWN, Linker
+from harness.grading.lookup import Found
+from harness.grading.numbers import find_numbers
+from harness.grading.values import ValueReader
+from harness.grading.words import Plain
+from harness.records import Relation
+from harness.world.graph import World
+
+_SMALL = frozenset(
+    "it was he she they the a an in by of from to with and or , called named that this there had "
+    "because yes i think believe guess answer name place person is maybe years year old only for "
+    "as on one who him her them : ; would say must be may might could only so well near".split()
+)
+MAX_FRAGMENT = 12
+
+
+class FragmentReader:
+    """Reads what the templates leave, for one world."""
+
+    def __init__(self, world: World, values: ValueReader, linker: Linker) -> None:
+        self._world = world
+        self._values = values
+        self._linker = linker
+        self._cues: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        for relation in world.relations:
+            for cue in relation.cues:
+                words = values.canonical(cue)
+                self._cues.setdefault(words[0], []).append((words, relation.id))
+
+    def read(self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Found]:
+        """Claims of a short answer, empty when the sentence is none."""
+        if frame.relation is None or frame.asks is None or len(plain.words) > MAX_FRAGMENT:
+            return []
+        relation = self._world.relation[frame.relation]
+        if frame.asks == "pair":
+            return self._pair(text, plain, terms, frame)
+        if frame.given is None:
+            return []
+        wanted = relation.range if frame.asks == "o" else relation.domain
+        if frame.asks == "n":
+            found = find_numbers(list(plain.words))
+            terms_ = [Term("number", (str(n),), str(n)) for _, _, n in found]
+            answers = terms_ if len(self._extra(plain, terms)) <= 2 else []
+        elif wanted in ("value", "number"):
+            answers = self._value(relation, plain, terms)
+        else:
+            answers = self._entities(plain, terms, frame)
+        negated = bool(plain.negations)
+        return [self._claim(text, frame, answer, negated) for answer in answers]
+
+    def _claim(self, text: str, frame: Frame, answer: Term, negated: bool) -> Found:
+        given = frame.given
+        subject, object = (given, answer) if frame.asks in ("o", "n") else (answer, given)
+        form = "count" if frame.asks == "n" else "fact"
+        return Found(text, frame.relation, subject, object, negated, "question", form)
+
+    def _pair(self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Found]:
+        named = [term for term in terms.values() if len(term.ids) == 1]
+        if len(named) != 1 or len(named) != len(terms) or self._extra(plain, terms):
+            return []
+        others = [rival for rival in frame.rivals if rival != named[0].ids[0]]
+        if len(others) != 1:
+            return []
+        other = Term(named[0].kind, (others[0],), self._world.label(others[0]))
+        return [Found(text, frame.relation, named[0], other, False, "question", "compare")]
+
+    def _extra(self, plain: Plain, terms: dict[int, Term]) -> list[str]:
+        return [
+            word
+            for place, word in enumerate(plain.words)
+            if place not in terms and word not in _SMALL and not word.isdigit()
+        ]
+
+    def _entities(self, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Term]:
+        given = frame.given
+        others = [
+            term
+            for term in terms.values()
+            if given is None or (term.ids != given.ids if term.ids else term.kind != given.kind)
+        ]
+        extra = self._extra(plain, terms)
+        if others:
+            return others if not extra else []
+        strange = [word for word in extra if not self._linker.is_word(word)]
+        if not terms and strange and len(extra) <= 2:
+            return [Term(UNKNOWN, (), " ".join(extra))]
+        return []
+
+    def _value(self, relation: Relation, plain: Plain, terms: dict[int, Term]) -> list[Term]:
+        words = [w for i, w in enumerate(plain.words) if i not in terms]
+        listed = self._values.find(relation, words)
+        if listed:
+            size = sum(len(self._values.key(term.text)) for term in listed)
+            extra = [w for w in words if w not in _SMALL]
+            return listed if len(extra) - size <= 1 else []
+        if relation.range == "number" or terms:
+            return []
+        text = [word for word in words if word.isalpha() or "-" in word]
+        while text and text[0] in _SMALL:
+            text = text[1:]
+        if not text or len(text) > 5 or len(text) < len(words) - 3:
+            return []
+        return [Term("open", (), " ".join(text))]
+
+    def by_cue(
+        self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame
+    ) -> list[Found]:
+        """One claim by a word that names exactly one fitting relation, or none."""
+        named = self._named(plain.words)
+        readings = [found for r in sorted(named) for found in self._by_relation(text, plain, terms, frame, r)]
+        if len({found.relation for found in readings}) != 1 or len(readings) != 1:
+            return []
+        return readings
+
+    def _named(self, words: tuple[str, ...]) -> set[str]:
+        named: set[str] = set()
+        for place, word in enumerate(words):
+            for cue, relation in self._cues.get(word, ()):
+                if words[place : place + len(cue)] == cue:
+                    named.add(relation)
+        return named
+
+    def _by_relation(
+        self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame, relation_id: str
+    ) -> list[Found]:
+        relation = self._world.relation[relation_id]
+        order = [terms[i] for i in sorted(terms)]
+        absent = (UNKNOWN, INVENTED)
+        subjects = [t for t in order if t.kind == relation.domain or t.kind in absent]
+        if relation.range in ("value", "number"):
+            objects = self._values.find(relation, plain.words)
+        else:
+            objects = [t for t in order if t.kind == relation.range or t.kind in absent]
+        same = relation.domain == relation.range
+        if same and len(subjects) == 2:
+            subject, object = subjects
+        elif not same and len(subjects) == 1 and len(objects) == 1 and subjects[0] is not objects[0]:
+            subject, object = subjects[0], objects[0]
+        else:
+            return []
+        if subject == object:
+            return []
+        asked = frame.relation == relation_id and frame.given in (subject, object)
+        short = len(self._extra(plain, terms)) <= 3
+        firm = not same and short and (asked or len(plain.words) <= 9)
+        negated = bool(plain.negations)
+        return [
+            Found(text, relation_id, subject, object, negated, "cue", either_way=same, firm=firm)
+        ]
+

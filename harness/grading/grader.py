@@ -1,0 +1,194 @@
+"""The world grader: from a question and a model's words to a verdict that says why.
+
+`WorldGrader.grade` cuts the text (text.py), looks for a refusal (refusal.py), finds the
+claims in what is left (linking.py, patterns.py, claims.py, fragments.py), looks each up
+in the world (lookup.py), and decides by the rules of verdicts.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from harness.errors import GradingError
+from harness.grading.claims import ClaimFinder
+from harness.grading.frame import Frame, frame_of
+from harness.grading.linking import Guard, Linker, guard_for
+from harness.grading.lookup import Lookup, Meaning
+from harness.grading.patterns import PatternBook
+from harness.grading.refusal import refusal_in
+from harness.grading.text import prepare
+from harness.grading.values import ValueReader
+from harness.grading.verdicts import Case, decide, is_correct
+from harness.grading.words import Canon, tokenise
+from harness.records import Answer, Claim, Exposure, GradedAnswer, Question, Request, Verdict
+from harness.world.graph import World
+
+MAX_KEPT = 200_000  # grades kept, so that one text is graded once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grade:
+    """What a grader says of one text as the answer to one question."""
+
+    verdict: Verdict
+    correct: bool
+    reason: str
+    claims: tuple[Claim, ...] = ()
+
+
+class WorldGrader:
+    """Grades answers about one world. Facts without an exposure count as never told.
+
+    `meaning` gives the cosine of two phrases; by default the shipped encoder, loaded only
+    when wording does not decide; None to leave such claims undecided.
+    """
+
+    version = "world@1"
+
+    def __init__(
+        self,
+        world: World,
+        exposure: Mapping[str, Exposure],
+        *,
+        meaning: Meaning | None | str = "default",
+    ) -> None:
+        self.world = world
+        chosen: Meaning | None = similarity if isinstance(meaning, str) else meaning
+        canon = Canon(_templates(world))
+        values = ValueReader(world, canon)
+        linker = Linker(world, _word_test(world))
+        book = PatternBook(world.relations, canon)
+        self._finder = ClaimFinder(world, linker, book, canon, values)
+        self._lookup = Lookup(world, exposure, values, chosen)
+        self._frames: dict[str, tuple[Question, Frame, Guard]] = {}
+        self._grades: dict[tuple[str, str, bool], Grade] = {}
+
+    def grade(self, question: Question, text: str, *, truncated: bool = False) -> Grade:
+        """Grade `text` as the answer to `question`.
+
+        `truncated`: generation ended at its token limit. Raises GradingError when two
+        questions come under one id.
+        """
+        frame, guard = self._frame(question)
+        key = (question.id, text, truncated)
+        found = self._grades.get(key)
+        if found is None:
+            if len(self._grades) >= MAX_KEPT:
+                self._grades.clear()
+            found = self._grades[key] = self._grade(question, frame, guard, text, truncated)
+        return found
+
+    def _frame(self, question: Question) -> tuple[Frame, Guard]:
+        known = self._frames.get(question.id)
+        if known is None:
+            frame, guard = frame_of(question, self.world), guard_for(question.invented_name)
+            self._frames[question.id] = (question, frame, guard)
+            return frame, guard
+        if known[0] is not question and known[0] != question:
+            raise GradingError(f"question {question.id}: two different questions have this id")
+        return known[1], known[2]
+
+    def _grade(
+        self, question: Question, frame: Frame, guard: Guard, text: str, truncated: bool
+    ) -> Grade:
+        prepared = prepare(text, truncated=truncated)
+        refusal = refusal_in(prepared.sentences)
+        unfinished = prepared.unfinished and not refusal.declines
+        found = self._finder.find(refusal.rest, frame, guard, unfinished=unfinished)
+        claims = tuple(dict.fromkeys(self._lookup.judge(one) for one in found))
+        correct = is_correct(question, frame, claims)
+        case = Case(
+            question=question,
+            frame=frame,
+            prepared=prepared,
+            refusal=refusal,
+            claims=claims,
+            correct=correct,
+        )
+        verdict, reason = decide(case)
+        return Grade(verdict=verdict, correct=correct, reason=reason, claims=claims)
+
+
+def grade_run(
+    answers: Iterable[Answer],
+    requests: Sequence[Request],
+    questions: Sequence[Question],
+    grader: WorldGrader,
+) -> Iterator[GradedAnswer]:
+    """Grade every answer for every cell of its request, in the order of `answers`.
+
+    Raises GradingError for an answer or a cell whose request or question is missing.
+    """
+    by_request = {request.id: request for request in requests}
+    by_question = {question.id: question for question in questions}
+    for answer in answers:
+        request = by_request.get(answer.request_id)
+        if request is None:
+            raise GradingError(f"answer to unknown request {answer.request_id}: plan.jsonl lacks it")
+        for question_id, variant in request.cells:
+            question = by_question.get(question_id)
+            if question is None:
+                raise GradingError(f"request {request.id}: questions.jsonl lacks {question_id}")
+            truncated = answer.finish_reason == "length"
+            grade = grader.grade(question, answer.text, truncated=truncated)
+            yield GradedAnswer(
+                question_id=question_id,
+                variant=variant,
+                request_id=request.id,
+                arm=answer.arm,
+                sample=answer.sample,
+                suite=question.suite,
+                cluster=question.cluster,
+                verdict=grade.verdict,
+                correct=grade.correct,
+                reason=grade.reason,
+                claims=grade.claims,
+                grader=grader.version,
+            )
+
+
+def similarity(a: str, b: str) -> float:
+    """Cosine of two phrases by the shipped encoder."""
+    from harness.embedding import default_encoder
+
+    return default_encoder().similarity(a, [b])[0]
+
+
+def _templates(world: World) -> Iterator[str]:
+    for relation in world.relations:
+        yield from chain(relation.statements, relation.clauses, relation.answers)
+        yield from chain(relation.count[1:2], relation.compare[1:2])
+
+
+class _WordTest:
+    """Whether a lower-case word is an English word or one that the world's own texts use."""
+
+    def __init__(self, world: World) -> None:
+        from harness.embedding import vocabulary
+
+        names = {w.lower() for e in world.entities for n in (e.name, *e.aliases) for w in tokenise(n)}
+        own = {word.lower() for text in _plain_texts(world) for word in tokenise(text)}
+        self._words = vocabulary() | (own - names)
+
+    def __call__(self, low: str) -> bool:
+        words = self._words
+        if low in words or not low.isalpha():
+            return True
+        return any(low.endswith(end) and low[: -len(end)] in words for end in _ENDINGS)
+
+
+_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful")
+
+
+def _plain_texts(world: World) -> Iterator[str]:
+    for relation in world.relations:
+        yield from chain(relation.statements, relation.questions, relation.values, relation.cues)
+        yield from chain(relation.premises, relation.clauses)
+    for passage in world.passages:
+        yield " ".join(w for w in passage.text.split() if w[:1].islower())
+
+
+def _word_test(world: World) -> _WordTest:
+    return _WordTest(world)

@@ -1,0 +1,124 @@
+"""Values of relations ("weaver", "to find the sea", "34") read from canonical words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rapidfuzz.distance import Levenshtein
+
+from harness.grading.frame import Term
+from harness.grading.numbers import find_numbers
+from harness.grading.words import Canon, tokenise
+from harness.records import Relation
+from harness.world.graph import World
+
+FUZZY_LETTERS = 6
+_LEADS = frozenset("a an the to some being all any his her their being of".split())
+_ENDS = frozenset("and but or who which that because when while until so then as since though".split())
+_NO_TRADE = frozenset(
+    "man woman person child boy girl hero character figure lady gentleman human being people name "
+    "stranger traveller friend place city town village member part story one thing".split()
+)
+
+
+class ValueReader:
+    """Knows every value of every relation of a world, those of its facts included."""
+
+    def __init__(self, world: World, canon: Canon) -> None:
+        self._canon = canon
+        self._values: dict[str, dict[tuple[str, ...], str]] = {}
+        self._longest: dict[str, int] = {}
+        for relation in world.relations:
+            if relation.range != "value":
+                continue
+            used = {fact.object for fact in world.facts if fact.relation == relation.id}
+            table = {self.key(v): v for v in [*relation.values, *sorted(used)] if self.key(v)}
+            self._values[relation.id] = table
+            self._longest[relation.id] = max(map(len, table), default=0)
+
+    def key(self, value: str) -> tuple[str, ...]:
+        """Canonical words of a value without leading articles."""
+        return _bare(self.canonical(value))
+
+    def canonical(self, text: str) -> tuple[str, ...]:
+        """Canonical words of any text."""
+        lows = [word.lower() for word in tokenise(text)]
+        return self._canon.plain(lows, strip_negations=False).words
+
+    def read(self, relation: Relation, words: Sequence[str]) -> tuple[Term, int] | None:
+        """The value at the start of `words` and how many words it takes; None if none is there."""
+        lead = len(words) - len(_bare(words))
+        if relation.range == "number":
+            found = find_numbers(list(words[:12]))
+            if not found or found[0][0] > 2:
+                return None
+            return Term("number", (str(found[0][2]),), str(found[0][2])), found[0][1]
+        rest = tuple(words[lead:])
+        if not rest:
+            return None
+        listed = self._listed(relation.id, rest)
+        if listed:
+            value, size = listed
+            return Term("value", (value,), value), lead + size
+        size = next((i for i, word in enumerate(rest) if word in _ENDS and i > 0), len(rest))
+        text = " ".join(rest[:size])
+        return Term("open", (), text), lead + size
+
+    def _listed(self, relation: str, rest: tuple[str, ...]) -> tuple[str, int] | None:
+        table = self._values.get(relation, {})
+        for size in range(min(self._longest.get(relation, 0), len(rest)), 0, -1):
+            found = table.get(rest[:size]) or self._misspelt(table, rest[:size])
+            if found:
+                return found, size
+        return None
+
+    @staticmethod
+    def _misspelt(table: dict[tuple[str, ...], str], words: tuple[str, ...]) -> str | None:
+        text = " ".join(words)
+        if len(text) < FUZZY_LETTERS:
+            return None
+        if len(words) == 1 and text.endswith("s") and (text[:-1],) in table:
+            return table[(text[:-1],)]
+        close = [
+            value
+            for key, value in table.items()
+            if len(key) == len(words)
+            and Levenshtein.distance(" ".join(key), text, score_cutoff=1) <= 1
+        ]
+        return close[0] if len(close) == 1 else None
+
+    def find(self, relation: Relation, words: Sequence[str]) -> list[Term]:
+        """Listed values, or numbers, anywhere in `words`, in order."""
+        if relation.range == "number":
+            return [Term("number", (str(v),), str(v)) for _, _, v in find_numbers(list(words))]
+        found: list[Term] = []
+        place = 0
+        while place < len(words):
+            listed = self._listed(relation.id, tuple(words[place : place + 12]))
+            if listed:
+                found.append(Term("value", (listed[0],), listed[0]))
+                place += listed[1]
+            else:
+                place += 1
+        return found
+
+    def same(self, relation: str, text: str, value: str) -> bool:
+        """Whether open words name the value: they hold all its words in order and no other value."""
+        words, key = self.key(text), self.key(value)
+        return bool(key) and _contains(words, key) and len(words) <= len(key) + 3
+
+
+def is_plain_noun(text: str) -> bool:
+    """Whether words after "was a" say what somebody is without naming a value ("a young man")."""
+    return bool(set(text.split()) & _NO_TRADE)
+
+
+def _contains(words: tuple[str, ...], key: tuple[str, ...]) -> bool:
+    return any(words[i : i + len(key)] == key for i in range(len(words) - len(key) + 1))
+
+
+def _bare(words: Sequence[str]) -> tuple[str, ...]:
+    start = 0
+    while start < len(words) - 1 and words[start] in _LEADS:
+        start += 1
+    return tuple(words[start:])

@@ -1,0 +1,178 @@
+"""From the claims of an answer to its verdict: the rules, in one place.
+
+In order, for all suites but `out_of_domain`:
+
+1. Nothing said, or hardly anything but repetition and no claim: `unresponsive`.
+2. A claim is contradicted, about an unknown entity, or not told: `hallucinated`, also
+   where the answer declines before or after it (a hedged invention).
+3. The answer declines: `refused`; `grounded` where it then gives the expected answer
+   nonetheless; `unscored` where it says something else that nothing decides.
+4. To a question that must be refused:
+   - a true denial or the told fact that corrects a false premise: `refused`;
+   - to a false premise, anything else that is not a told fact goes along with the
+     premise: `hallucinated`;
+   - told facts only, about others than the question's invented name: `unresponsive`.
+     They are true, so nothing is invented, and they do not say that the name is wrong,
+     so nothing is refused. An untrue one was caught by rule 2, and so was one that is put
+     on the invented name, by name, by pronoun, or as a short answer ("A weaver.").
+5. Something in the answer is undecidable: `unscored`.
+6. Claims all told: `grounded` if one of them answers the question (any of them, to an
+   open question), else `unresponsive`.
+7. Words, but no claim: `unresponsive`.
+
+To a question of `out_of_domain`, which is about the real world: empty is `unresponsive`;
+a sentence about the story that the world contradicts is `hallucinated`; declining is
+`refused`; any other answer is `off_scope`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.grading.frame import Frame
+from harness.grading.refusal import Refusal
+from harness.grading.text import Prepared
+from harness.records import Claim, ClaimStatus, Question, Verdict
+
+BAD = (ClaimStatus.CONTRADICTED, ClaimStatus.UNKNOWN_ENTITY, ClaimStatus.UNTOLD)
+Decision = tuple[Verdict, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """All that a verdict depends on."""
+
+    question: Question
+    frame: Frame
+    prepared: Prepared
+    refusal: Refusal
+    claims: Sequence[Claim]
+    correct: bool
+
+    def having(self, *statuses: ClaimStatus) -> list[Claim]:
+        """The claims with one of these statuses, in order."""
+        return [claim for claim in self.claims if claim.status in statuses]
+
+
+def decide(case: Case) -> Decision:
+    """Verdict and reason by the rules above."""
+    if not case.prepared.sentences:
+        return Verdict.UNRESPONSIVE, "says nothing" + _cut(case.prepared)
+    if case.question.suite == "out_of_domain":
+        return _out_of_domain(case)
+    bad, good = case.having(*BAD), case.having(ClaimStatus.SUPPORTED)
+    open_ = case.having(ClaimStatus.UNDECIDABLE)
+    if case.prepared.degenerate and not bad and not good and not case.refusal.declines:
+        return Verdict.UNRESPONSIVE, "hardly anything but repetition"
+    if bad:
+        hedge = "declines, yet " if case.refusal.declines else ""
+        return Verdict.HALLUCINATED, hedge + bad[0].reason
+    if case.refusal.declines:
+        return _declined(case, good, open_)
+    if case.question.must_refuse:
+        decision = _must_refuse(case, good, open_)
+        if decision:
+            return decision
+    if open_:
+        return Verdict.UNSCORED, open_[0].reason
+    if good:
+        return _all_told(case, good)
+    return Verdict.UNRESPONSIVE, "says nothing that could be true or false of the story"
+
+
+def _declined(case: Case, good: list[Claim], open_: list[Claim]) -> Decision:
+    said = f"declines: '{_short(case.refusal.spans[0])}'"
+    if case.correct:
+        return Verdict.GROUNDED, f"{said}, but answers: {good[0].reason}"
+    if open_:
+        return Verdict.UNSCORED, f"{said}; beside it, {open_[0].reason}"
+    return Verdict.REFUSED, said
+
+
+def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision | None:
+    suite, frame = case.question.suite, case.frame
+    for claim in good:
+        given = frame.given.ids if frame.given else ()
+        asked = claim.relation == frame.relation and (claim.subject in given or claim.object in given)
+        if claim.negated or (suite == "false_premise" and asked):
+            return Verdict.REFUSED, f"corrects the question: {claim.reason}"
+    if suite == "false_premise" and open_:
+        what = _short(open_[0].text)
+        return Verdict.HALLUCINATED, f"goes along with a false premise: '{what}'"
+    if good and not open_:
+        return Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}"
+    return None
+
+
+def _all_told(case: Case, good: list[Claim]) -> Decision:
+    reason = "; ".join(dict.fromkeys(claim.reason for claim in good[:3]))
+    if answers(case, good):
+        return Verdict.GROUNDED, reason
+    return Verdict.UNRESPONSIVE, f"true, but no answer: {reason}"
+
+
+def answers(case: Case, good: Sequence[Claim]) -> bool:
+    """Whether told claims answer the question, be it in part."""
+    frame = case.frame
+    if case.correct:
+        return True
+    given = frame.given.ids if frame.given else ()
+    if case.question.suite == "open_ended" or (not case.question.expected and not frame.relation):
+        return not given or any(claim.subject in given or claim.object in given for claim in good)
+    if frame.asks is None:
+        return False
+    return any(
+        claim.relation == frame.relation
+        and not claim.negated
+        and (claim.subject if frame.asks == "o" else claim.object) in given
+        for claim in good
+    )
+
+
+def is_correct(question: Question, frame: Frame, claims: Sequence[Claim]) -> bool:
+    """Whether supported claims give an expected answer (all of them when `needs_all`), and
+    no refuted claim names a rival for it."""
+    if not question.expected or question.must_refuse:
+        return False
+    given = frame.given.ids if frame.given else ()
+    named: set[str | None] = set()
+    for claim in claims:
+        if claim.negated or (frame.relation and claim.relation != frame.relation):
+            continue
+        asked, other = _sides(frame, claim)
+        if claim.status is ClaimStatus.SUPPORTED:
+            named |= asked
+        elif claim.status in BAD and (not given or other & set(given)):
+            return False
+    expected = set(question.expected)
+    return expected <= named if question.needs_all else bool(expected & named)
+
+
+def _sides(frame: Frame, claim: Claim) -> tuple[set[str | None], set[str | None]]:
+    if frame.asks in ("s", "pair"):
+        return {claim.subject}, {claim.object}
+    if frame.asks == "n":
+        return {claim.object}, {claim.subject}
+    given = set(frame.given.ids) if frame.given else set()
+    both: set[str | None] = {claim.subject, claim.object}
+    return (both - given, both & given) if given else (both, both)
+
+
+def _out_of_domain(case: Case) -> Decision:
+    if case.prepared.degenerate and not case.refusal.declines:
+        return Verdict.UNRESPONSIVE, "hardly anything but repetition"
+    wrong = case.having(ClaimStatus.CONTRADICTED)
+    if wrong:
+        return Verdict.HALLUCINATED, f"about the story: {wrong[0].reason}"
+    if case.refusal.declines:
+        return Verdict.REFUSED, f"declines: '{_short(case.refusal.spans[0])}'"
+    return Verdict.OFF_SCOPE, f"answers a question about the real world: '{_short(case.prepared.sentences[0])}'"
+
+
+def _cut(prepared: Prepared) -> str:
+    return f" (cut: {', '.join(prepared.cut)})" if prepared.cut else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."
