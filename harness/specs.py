@@ -91,8 +91,9 @@ class WrittenQuestionSpec(Strict):
     """One `[[question]]` by hand: what it asks and what the graph must answer.
 
     `facts` are the ids of the facts that answer it; `expected` the entity ids or values
-    of a right answer (checked against those facts); a question that must be refused has
-    neither, and says in `gold` how a refusal would read or leaves it out.
+    of a right answer (checked against those facts); a question that must be refused has no
+    `expected`, may name the facts that it leaves open or contradicts, and says in `gold`
+    how a refusal would read or leaves it out.
     """
 
     suite: str

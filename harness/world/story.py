@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 
 from harness.errors import SpecError, StoryError
@@ -60,7 +61,8 @@ def write_story(world: World, folder: Path) -> None:
     prose = _prose(world)
     passages, problems = _passages(prose, where=str(folder / "story.md"))
     if problems or passages != world.passages:
-        bad = next((a.id for a, b in zip(world.passages, passages, strict=False) if a != b), "?")
+        pairs = zip_longest(world.passages, passages)
+        bad = next((a.id for a, b in pairs if a is not None and a != b), "?")
         raise StoryError(
             f"{folder}: passage '{bad}' of {world.name} cannot be written to story.md and read "
             "back: passages are single paragraphs without headings or comments, numbered p1, p2 …"
