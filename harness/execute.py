@@ -44,6 +44,11 @@ class Executed:
     seconds: float
     resumed: int  # answers found from an earlier process
 
+    @property
+    def rate(self) -> float:
+        """Answers per second; 0 where nothing was generated."""
+        return self.answers / self.seconds if self.answers and self.seconds > 0 else 0.0
+
 
 def execute(
     plan: Plan, backend: Generates, run: RunFolder, *, on_progress: OnProgress | None = None

@@ -8,6 +8,7 @@ and a subset of the greedy requests again in batches of other make-up (the noise
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -103,12 +104,14 @@ def make_plan(
     cells = _render(questions, variants, encode=encode, put=put, seed=seed)
     if context is not None:
         _check_fit(cells, context=context, max_new_tokens=max_new_tokens)
-    sampling = {"temperature": temperature, "max_new_tokens": max_new_tokens}
-    adapter = _requests(cells, arm="adapter", samples=samples, seed=seed, **sampling)
+    make = functools.partial(
+        _requests, temperature=temperature, max_new_tokens=max_new_tokens, seed=seed
+    )
+    adapter = make(cells, arm="adapter", samples=samples)
     arms = [adapter]
     if control:
         first = {key: ids for key, ids in cells.items() if key[1] == variants[0].id}
-        arms.append(_requests(first, arm="base", samples=0, seed=seed, **sampling))
+        arms.append(make(first, arm="base", samples=0))
     if floor:
         arms.append(_floor(adapter, count=floor, seed=seed))
     shards = [shard for arm in arms for shard in _cut(arm, shard_requests)]

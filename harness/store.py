@@ -112,8 +112,7 @@ class RunFolder:
 
         Raises StoreError when another process is writing it, or when it is finished.
         """
-        run = cls.open(path)
-        run._lock = _take_lock(path)
+        run = cls.open(path).locked()
         if run.finished:
             run.close()
             raise StoreError(f"{path}: this run is finished; a new one starts with --fresh")
@@ -133,6 +132,11 @@ class RunFolder:
                 "the run was written by another version of bordor; audit again"
             )
         return run
+
+    def locked(self) -> RunFolder:
+        """Take the lock and return itself. Raises StoreError when another process holds it."""
+        self._lock = _take_lock(self.path)
+        return self
 
     def close(self) -> None:
         """Give the lock back."""

@@ -1,0 +1,5 @@
+"""`python -m harness` is `bordor`."""
+
+from harness.cli import main
+
+main()

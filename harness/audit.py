@@ -1,0 +1,392 @@
+"""The audit, from what the user names to the report: `audit` reads from top to bottom.
+
+Stages leave files in the run folder and the later ones read only that folder, so
+`harness.grade` can redo them without torch and without the model.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness import speed
+from harness.errors import UsageError
+from harness.execute import Executed, Generates, OnProgress, Progress, execute
+from harness.grade import grade
+from harness.paths import data_folder
+from harness.plan import Messages, Plan, make_plan
+from harness.records import Exposure, Question, Variant
+from harness.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
+from harness.world.graph import World
+
+if TYPE_CHECKING:
+    from harness.specs import ModelSpec, RecipeSpec
+
+DEFAULT_STORY = "visgar"
+DEFAULT_RECIPE = "instruct"
+DEFAULT_SEEDS = 4
+MOST_ANSWERS = 20_000  # of an audit whose size was not asked for
+PROOF_PROMPTS = 4
+ENOUGH_TO_MEASURE = 200  # answers that tell how fast a model is here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an audit is asked to do. None: what the adapter's card says, or the default."""
+
+    model: str
+    story: str | None = None
+    recipe: str | None = None
+    seeds: int = DEFAULT_SEEDS  # sampled answers beside one greedy
+    limit: int | None = None  # questions per suite
+    suites: tuple[str, ...] = ()  # all where empty
+    variants: tuple[str, ...] = ()  # all where empty
+    temperature: float = 1.0
+    max_new_tokens: int = 64
+    seed: int = 0  # of questions, typing errors and samples; adapters are trained at 0
+    out: Path = field(default=Path("reports"))
+    fresh: bool = False
+
+    def command(self) -> str:
+        """The command that does this audit again, without where it goes."""
+        words = ["bordor", "audit", self.model]
+        standard = Settings(model=self.model)
+        for name in ("story", "recipe", "seeds", "limit", "suites", "variants", "temperature",
+                     "max_new_tokens", "seed"):  # fmt: skip
+            value = getattr(self, name)
+            if value != getattr(standard, name):
+                shown = ",".join(value) if isinstance(value, tuple) else str(value)
+                words += [f"--{name.replace('_', '-')}", shown]
+        return shlex.join(words)
+
+
+class Audited(Generates, Protocol):
+    """What an audit asks of a backend."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What answers, by content."""
+        ...
+
+    def encode(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
+        """The rendered prompt and its token ids."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A backend ready to answer, its context, and the proof that its adapter acts."""
+
+    backend: Audited
+    context: int  # tokens
+    prove: Callable[[list[tuple[int, ...]]], float] | None = None
+
+
+OpenBackend = Callable[["ModelSpec", Path | None], Opened]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is audited on what: settings with the gaps filled, model, world, exposures."""
+
+    settings: Settings
+    spec: ModelSpec
+    world: World
+    adapter: Path | None  # None until it is built
+    exposure: dict[str, Exposure]
+    questions: tuple[Question, ...]
+    variants: tuple[Variant, ...]
+
+
+def audit(
+    settings: Settings,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
+    open_backend: OpenBackend | None = None,
+) -> Path:
+    """Audit a model from end to end and return its run folder.
+
+    on_note: told what is found or built on the way, in sentences. open_backend: turns a
+    specification and an adapter folder into something that answers; the local engine
+    where none is given.
+    Raises UsageError, ModelError, TrainingError, BackendError or StoreError; a run that
+    was begun stays and is resumed by the same settings.
+    """
+    from harness.report.build import write_reports
+
+    report = on_progress or (lambda progress: None)
+    note = on_note or (lambda text: None)
+    started = time.monotonic()
+    subject = prepare(settings, build=True, on_progress=report, on_note=note)
+    assert subject.adapter is not None
+    report(Progress(stage="load", done=0, total=0))
+    opened = (open_backend or open_local)(subject.spec, subject.adapter)
+    plan = plan_audit(subject, opened)
+    with _open_run(subject, plan, opened, note) as run:
+        executed = execute(plan, opened.backend, run, on_progress=report)
+        graded_s = _timed(lambda: grade(run, on_progress=report))
+        report(Progress(stage="report", done=0, total=0))
+        reported_s = _timed(lambda: write_reports(run.path))
+        timing = _timing(executed, graded_s, reported_s, time.monotonic() - started)
+        run.finalise(timing=timing)
+    if executed.answers >= ENOUGH_TO_MEASURE:
+        key = speed.answers_key(subject.spec.name, opened.backend.identity)
+        speed.remember(key, executed.rate)
+    return run.path
+
+
+def prepare(
+    settings: Settings,
+    *,
+    build: bool,
+    on_progress: OnProgress,
+    on_note: Callable[[str], None],
+) -> Subject:
+    """Resolve what the settings name, and with `build` train the adapter where none is."""
+    from harness.models.registry import resolve_model
+    from harness.suites import build_questions
+    from harness.variants import load_variants
+    from harness.world.story import load_story
+
+    spec = resolve_model(settings.model)
+    settings = _fill_from_card(settings, Path(spec.adapter) if spec.adapter else None)
+    assert settings.story is not None and settings.recipe is not None
+    world = load_story(settings.story)
+    variants = load_variants(settings.variants or None)
+    adapter = Path(spec.adapter) if spec.adapter else None
+    exposure = _exposure(settings, world, adapter, on_note)
+    questions = build_questions(
+        world,
+        exposure,
+        story=settings.story,
+        suites=settings.suites or None,
+        limit=settings.limit,
+        seed=settings.seed,
+    )
+    if build and adapter is None:
+        adapter = train_adapter(
+            spec, story=settings.story, recipe=settings.recipe, seed=0, on_progress=on_progress
+        )
+    return Subject(
+        settings=settings,
+        spec=spec,
+        world=world,
+        adapter=adapter,
+        exposure=exposure,
+        questions=questions,
+        variants=variants,
+    )
+
+
+def open_local(spec: ModelSpec, adapter: Path | None) -> Opened:
+    """Load a model with its adapter into this process."""
+    from harness.backends.local import TransformersBackend
+    from harness.models.loading import load_model
+    from harness.models.proof import prove_adapter_acts
+
+    loaded = load_model(spec, adapter=adapter)
+    return Opened(
+        backend=TransformersBackend(loaded),
+        context=loaded.spec.context,
+        prove=(lambda prompts: prove_adapter_acts(loaded, prompts)) if adapter else None,
+    )
+
+
+def plan_audit(subject: Subject, opened: Opened) -> Plan:
+    """The grid of an audit. Raises UsageError when nothing limited it and it is too large."""
+    from harness.variants import put
+
+    settings = subject.settings
+    plan = make_plan(
+        subject.questions,
+        subject.variants,
+        encode=opened.backend.encode,
+        put=put,
+        samples=settings.seeds,
+        temperature=settings.temperature,
+        max_new_tokens=settings.max_new_tokens,
+        seed=settings.seed,
+        identity={
+            "model": opened.backend.identity,
+            "story": subject.world.hash,
+            "exposure": subject.exposure,
+        },
+        context=opened.context,
+    )
+    asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
+    if plan.answers > MOST_ANSWERS and not asked_for:
+        raise UsageError(
+            f"this audit would give {plan.answers:,} answers, more than {MOST_ANSWERS:,}: "
+            "choose its size with --limit or --seeds"
+        )
+    return plan
+
+
+def _fill_from_card(settings: Settings, adapter: Path | None) -> Settings:
+    """Story and recipe from the adapter's card, from the user, or the defaults, in this order.
+
+    Raises UsageError when the user names another story or recipe than the card.
+    """
+    from harness.models.registry import CARD, read_json
+
+    card = read_json(adapter / CARD) if adapter and (adapter / CARD).is_file() else {}
+    found: dict[str, str] = {}
+    for key, default in (("story", DEFAULT_STORY), ("recipe", DEFAULT_RECIPE)):
+        asked, written = getattr(settings, key), card.get(key)
+        if asked and written and asked != written:
+            raise UsageError(
+                f"{adapter}: trained with {key} '{written}', so it cannot be audited as "
+                f"'{asked}'; leave --{key} out"
+            )
+        found[key] = asked or written or default
+    return replace(settings, **found)  # type: ignore[arg-type]
+
+
+def _exposure(
+    settings: Settings, world: World, adapter: Path | None, on_note: Callable[[str], None]
+) -> dict[str, Exposure]:
+    """How each fact met the model: as its adapter's folder says, or as the recipe splits."""
+    from harness.instruct.exposure import split_exposure
+    from harness.instruct.keep import load_exposure
+
+    assert settings.recipe is not None
+    recipe = load_recipe(settings.recipe)
+    if adapter and (adapter / "instruct" / "exposure.json").is_file():
+        exposure = load_exposure(adapter / "instruct")
+        if exposure.keys() != world.fact.keys():
+            raise UsageError(
+                f"{adapter}: story '{settings.story}' is no longer what it was trained on "
+                "(its facts differ): train it again with 'bordor build adapter'"
+            )
+        return exposure
+    if adapter:
+        on_note(
+            f"{adapter} does not say which facts it was trained on; recipe "
+            f"'{settings.recipe}' is assumed"
+        )
+    return split_exposure(world, trained_share=recipe.data.trained_share, seed=0)
+
+
+def load_recipe(name: str) -> RecipeSpec:
+    """The recipe `name` of fixtures/recipes/, or of a TOML file. Raises UsageError, SpecError."""
+    from harness.specs import RecipeSpec, did_you_mean, load_toml
+
+    folder = data_folder("fixtures") / "recipes"
+    if name.endswith(".toml"):
+        return load_toml(Path(name), RecipeSpec)
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+        raise UsageError(f"no recipe '{name}' in {folder}{hint}")
+    return load_toml(folder / f"{name}.toml", RecipeSpec)
+
+
+def train_adapter(
+    spec: ModelSpec, *, story: str, recipe: str, seed: int, on_progress: OnProgress
+) -> Path:
+    """The adapter of this model, story, recipe and seed: as kept, or trained now."""
+    from harness.training.adapter import build_adapter
+
+    steps = 0
+
+    def show(done: int, total: int, note: str) -> None:
+        nonlocal steps
+        steps = done
+        on_progress(Progress(stage="adapter", done=done, total=total, unit="steps", note=note))
+
+    started = time.monotonic()
+    folder = build_adapter(spec, story=story, recipe=recipe, seed=seed, on_progress=show)
+    if steps:  # it was trained, not found
+        key = speed.adapter_key(spec.name, story=story, recipe=recipe)
+        speed.remember(key, time.monotonic() - started)
+    return folder
+
+
+def _open_run(
+    subject: Subject, plan: Plan, opened: Opened, note: Callable[[str], None]
+) -> RunFolder:
+    """The unfinished run of this plan, or a new one whose adapter has been proved."""
+    settings, name = subject.settings, subject.spec.name
+    if not settings.fresh:
+        unfinished = RunFolder.find_unfinished(settings.out, model=name, plan_hash=plan.hash)
+        if unfinished:
+            note(f"going on with {unfinished}")
+            return RunFolder.resume(unfinished)
+    difference = None
+    if opened.prove:
+        difference = opened.prove([request.token_ids for request in plan.requests[:PROOF_PROMPTS]])
+    run = RunFolder.create(
+        settings.out,
+        model=name,
+        plan_hash=plan.hash,
+        files={
+            WORLD: json.dumps(subject.world.to_data(), ensure_ascii=False, indent=1) + "\n",
+            EXPOSURE: json.dumps(subject.exposure, ensure_ascii=False, indent=1) + "\n",
+            QUESTIONS: records_text(subject.questions),
+            PLAN: records_text(plan.requests),
+        },
+        run=_about(subject, plan, opened.backend.identity, difference),
+    )
+    note(f"run folder {run.path}")
+    return run
+
+
+def _about(
+    subject: Subject, plan: Plan, identity: Mapping[str, Any], difference: float | None
+) -> dict[str, Any]:
+    """run.json: what was audited, on what, with what, where."""
+    from harness.provenance import provenance
+
+    settings = subject.settings
+    return {
+        "command": settings.command(),
+        "model": subject.spec.name,
+        "story": settings.story,
+        "recipe": settings.recipe,
+        "sampling": {
+            "seeds": settings.seeds,
+            "temperature": settings.temperature,
+            "max_new_tokens": settings.max_new_tokens,
+            "seed": settings.seed,
+        },
+        "suites": sorted({question.suite for question in subject.questions}),
+        "variants": [variant.id for variant in subject.variants],
+        "plan": {
+            "hash": plan.hash,
+            "questions": len(subject.questions),
+            "prompts": len(plan.requests),
+            "answers": plan.answers,
+            "shards": len(plan.shard_sizes),
+        },
+        "world": {"name": subject.world.name, "hash": subject.world.hash},
+        "exposure": dict(sorted(Counter(map(str, subject.exposure.values())).items())),
+        "adapter": {"folder": str(subject.adapter), "largest_logit_difference": difference},
+        "identity": dict(identity),
+        **provenance(),
+    }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _timing(
+    executed: Executed, graded_s: float, reported_s: float, total_s: float
+) -> dict[str, Any]:
+    return {
+        "total_s": round(total_s, 2),
+        "generate_s": round(executed.seconds, 2),
+        "grade_s": round(graded_s, 2),
+        "report_s": round(reported_s, 2),
+        "generated": executed.answers,
+        "resumed": executed.resumed,
+    }

@@ -1,0 +1,355 @@
+"""The command `bordor`: parse, call, print, exit code.
+
+Exit codes: 0 done; 1 something is missing or broken; 2 the command line or a file it
+names is wrong; 130 interrupted. Every other exception is a bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from harness import __version__
+from harness.errors import BordorError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.audit import Settings
+
+app = typer.Typer(
+    name="bordor",
+    help="Audits what fine-tuned language models make up.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+build = typer.Typer(name="build", help="Build a story, a base or an adapter.", no_args_is_help=True)
+app.add_typer(build)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DEFAULT_MODEL = "storylm-4m-4bit"
+INTERRUPTED = 130  # as shells number a process that SIGINT ended
+RUN_HELP = "A run folder, as 'bordor ls' lists them; a part of its name is enough."
+
+Out = Annotated[Path, typer.Option(help="Where run folders go.", file_okay=False)]
+Model = Annotated[
+    str,
+    typer.Argument(help="A name from 'bordor models', a model or adapter folder, or a hub id."),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
+
+
+def told(command: Command) -> Command:
+    """Turn Bordor's own errors into a message and an exit code, and an interrupt into 130."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except BordorError as error:
+            typer.echo(f"bordor: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("\nbordor: stopped; run the same command again to resume", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+@app.callback(invoke_without_command=True)
+def bordor(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Audits what fine-tuned language models make up."""
+    if version:
+        typer.echo(f"bordor {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@told
+def audit(
+    model: Model = DEFAULT_MODEL,
+    story: Annotated[
+        str | None, typer.Option(help="visgar, generated/<seed>, or a folder. [default: visgar]")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="How the adapter is trained where none is. [default: instruct]"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=0, help="Sampled answers beside one greedy.")] = 4,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Questions per suite. [default: each suite's own]")
+    ] = None,
+    out: Out = Path("reports"),
+    suites: Annotated[
+        str | None, typer.Option(help="Suites by name, with commas between. [default: all]")
+    ] = None,
+    variants: Annotated[
+        str | None, typer.Option(help="Variants by name, with commas between. [default: all]")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Of the sampled answers, above 0.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of questions, typing errors and samples.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan, its cost and its time; no audit.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start a new run even where one is unfinished.")
+    ] = False,
+) -> None:
+    """Audit MODEL on a story whose every fact is known, and write the report.
+
+    Builds what is missing. Stopped at any moment, the same command goes on where it was.
+    """
+    from harness.audit import Settings
+
+    if not temperature > 0 or temperature == float("inf"):
+        raise UsageError(f"--temperature is {temperature}; sampling needs one above 0")
+    settings = Settings(
+        model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
+        suites=_names(suites), variants=_names(variants), temperature=temperature,
+        max_new_tokens=max_new_tokens, seed=seed, fresh=fresh,
+    )  # fmt: skip
+    if dry_run:
+        _dry_run(settings)
+    else:
+        _audit(settings)
+
+
+@app.command()
+@told
+def grade(run: Run, out: Out = Path("reports")) -> None:
+    """Grade the answers of a run again and write its reports again, without the model."""
+    from harness.grade import regrade
+    from harness.progress import ProgressDisplay
+
+    path = _find_run(run, out)
+    with ProgressDisplay(_console(err=True)) as display:
+        regrade(path, on_progress=display)
+    _show(path)
+
+
+@app.command()
+@told
+def report(run: Run, out: Out = Path("reports")) -> None:
+    """Write the reports of a run again from its verdicts."""
+    from harness.grade import rereport
+
+    path = _find_run(run, out)
+    rereport(path)
+    _show(path)
+
+
+@app.command()
+@told
+def view(run: Run, out: Out = Path("reports")) -> None:
+    """Print the summary of a run."""
+    _show(_find_run(run, out))
+
+
+@app.command()
+@told
+def ls(out: Out = Path("reports")) -> None:
+    """List the runs, oldest first."""
+    from harness.store import RunFolder, list_runs
+
+    rows = []
+    for path in list_runs(out):
+        about = RunFolder.open(path).about()
+        answers = about.get("plan", {}).get("answers")
+        state = "finished" if about.get("finished") else "unfinished"
+        rows.append([str(path), about.get("story"), about.get("recipe"), answers, state])
+    if not rows:
+        typer.echo(f"no runs in {out}; 'bordor audit' makes one")
+        return
+    _table(("run", "story", "recipe", "answers", "state"), rows)
+
+
+@app.command()
+@told
+def suites(
+    story: Annotated[str, typer.Option(help="The story to ask about.")] = "visgar",
+    recipe: Annotated[str, typer.Option(help="Decides which facts are trained.")] = "instruct",
+) -> None:
+    """List the suites with their questions about a story, and check every gold answer."""
+    from harness.check import check_suites
+
+    rows, problems = check_suites(story=story, recipe=recipe)
+    _table(("suite", "questions", "clusters", "what it measures"), rows)
+    if problems:
+        for problem in problems:
+            typer.echo(f"bordor: {problem}", err=True)
+        raise typer.Exit(1)
+    typer.echo("every gold answer passes its own grader")
+
+
+@app.command()
+@told
+def models() -> None:
+    """List the models that have a name."""
+    from harness.models.registry import list_models, resolve_model
+
+    specs = [resolve_model(name) for name in list_models()]
+    rows = [[spec.name, spec.base, spec.quantisation, spec.context] for spec in specs]
+    _table(("model", "base", "quantisation", "context"), rows)
+
+
+@build.command("story")
+@told
+def build_story(
+    story: Annotated[str, typer.Argument(help="generated/<seed>")],
+    people: Annotated[int, typer.Option(min=4, help="How many people live in it.")] = 40,
+) -> None:
+    """Generate a story from a seed and write it where built things go."""
+    from harness.paths import home
+    from harness.world.generator import generate_world
+    from harness.world.story import write_story
+
+    kind, _, seed = story.partition("/")
+    if kind != "generated" or not seed.isdecimal():
+        raise UsageError(f"'{story}' cannot be generated: say generated/<whole number>")
+    folder = home() / "stories" / f"generated-{int(seed)}"
+    write_story(generate_world(int(seed), people=people), folder)
+    typer.echo(str(folder))
+
+
+@build.command("base")
+@told
+def build_base(name: Annotated[str, typer.Argument(help="storylm-4m or storylm-1m")]) -> None:
+    """Pretrain a base from scratch on generated worlds; goes on where it was stopped."""
+    from harness.execute import Progress
+    from harness.progress import ProgressDisplay
+    from harness.training.base import build_base as pretrain
+
+    with ProgressDisplay(_console(err=True)) as display:
+
+        def show(done: int, total: int, note: str) -> None:
+            display(Progress(stage="base", done=done, total=total, unit="steps", note=note))
+
+        path = pretrain(name, on_progress=show)
+    typer.echo(str(path))
+
+
+@build.command("adapter")
+@told
+def build_adapter(
+    model: Annotated[str, typer.Option(help="The model whose base it is trained on.")] = (
+        DEFAULT_MODEL
+    ),
+    story: Annotated[str, typer.Option(help="The story it learns.")] = "visgar",
+    recipe: Annotated[str, typer.Option(help="How it is trained.")] = "instruct",
+    seed: Annotated[int, typer.Option(help="Of the data's split and order.")] = 0,
+) -> None:
+    """Train a QLoRA adapter; one that is built already is only named."""
+    from harness.audit import train_adapter
+    from harness.models.registry import resolve_model
+    from harness.progress import ProgressDisplay
+
+    with ProgressDisplay(_console(err=True)) as display:
+        path = train_adapter(
+            resolve_model(model), story=story, recipe=recipe, seed=seed, on_progress=display
+        )
+    typer.echo(str(path))
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="bordor")
+
+
+def _audit(settings: Settings) -> None:
+    from harness.audit import audit as run_audit
+    from harness.progress import ProgressDisplay
+
+    console = _console(err=True)
+    with ProgressDisplay(console) as display:
+        path = run_audit(settings, on_progress=display, on_note=_noter(console))
+    _show(path)
+
+
+def _dry_run(settings: Settings) -> None:
+    from harness.preview import preview
+    from harness.progress import ProgressDisplay, clock
+
+    console = _console(err=True)
+    with ProgressDisplay(console) as display:
+        found = preview(settings, on_progress=display, on_note=_noter(console))
+    asked = ", ".join(f"{suite} {count}" for suite, count in found.questions.items())
+    arms = {"adapter": "the model", "base": "its base alone", "floor": "noise floor"}
+    answers = ", ".join(f"{arms.get(arm, arm)} {n:,}" for arm, n in found.answers.items())
+    training = clock(found.adapter_s) if found.adapter_s else "not measured here yet"
+    adapter = "there" if found.adapter_ready else f"built unless it is kept; training: {training}"
+    rows = [
+        ["model", found.model],
+        ["story, recipe", f"{found.story}, {found.recipe}"],
+        ["adapter", adapter],
+        ["questions", f"{sum(found.questions.values()):,}: {asked}"],
+        ["variants", f"{len(found.variants)}: {', '.join(found.variants)}"],
+        ["prompts", f"{found.prompts:,} unique, at most {found.longest_prompt} tokens"],
+        ["answers", f"{sum(found.answers.values()):,}: {answers}"],
+        ["new tokens", f"at most {found.new_tokens:,}"],
+        ["shards", f"{found.shards:,}"],
+        ["time", f"{clock(found.generate_s)} to generate, at {found.answers_per_s:,.0f} answers/s"],
+        ["", f"by {found.measured}"],
+    ]
+    _table(("dry run", ""), rows)
+
+
+def _show(path: Path) -> None:
+    """Print the summary of a run and, last, where its report is."""
+    from harness.report.terminal import print_summary
+    from harness.store import SUMMARY, RunFolder
+
+    console = _console()
+    print_summary(RunFolder.open(path).read_json(SUMMARY), console)
+    typer.echo(f"\n{path / 'report.html'}")
+
+
+def _find_run(ref: str, out: Path) -> Path:
+    """The run that `ref` names: a folder, or the only one under `out` whose path holds it."""
+    from harness.store import list_runs
+
+    if Path(ref).is_dir():
+        return Path(ref)
+    found = [path for path in list_runs(out) if ref in str(path)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(f"no run '{ref}' in {out}; 'bordor ls' lists the runs there are")
+    shown = "\n  ".join(str(path) for path in found[-5:])
+    raise UsageError(f"'{ref}' fits {len(found)} runs, name one of them:\n  {shown}")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _console(*, err: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=err)
+    # A log has no width of its own: wide enough for the tables, whatever pipe it is.
+    return console if console.is_terminal else Console(stderr=err, width=100)
+
+
+def _noter(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(headers: tuple[str, ...], rows: list[list[Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    _console().print(table)

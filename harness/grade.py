@@ -1,0 +1,109 @@
+"""Verdicts from a run folder: grading and reporting need neither torch nor the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError
+from harness.execute import OnProgress, Progress
+from harness.records import Answer, Exposure, GradedAnswer, Question, Request
+from harness.store import ANSWERS, EXPOSURE, PLAN, QUESTIONS, VERDICTS, WORLD, RunFolder
+from harness.world.graph import World
+
+REPORT_EVERY = 500  # verdicts
+
+
+def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[str]:
+    """Grade every answer of a run from its folder; returns how many got which verdict.
+
+    verdicts.jsonl takes its place whole, in the order of the answers and their cells.
+    """
+    from harness.grading.grader import WorldGrader
+
+    world = read_world(run)
+    kept: dict[str, str] = run.read_json(EXPOSURE)
+    grader = WorldGrader(world, {key: Exposure(value) for key, value in kept.items()})
+    questions = {question.id: question for question in run.read_records(QUESTIONS, Question)}
+    requests = {request.id: request for request in run.read_records(PLAN, Request)}
+    total = sum((1 + request.samples) * len(request.cells) for request in requests.values())
+    counts: Counter[str] = Counter()
+
+    def graded() -> Iterator[GradedAnswer]:
+        known: dict[tuple[str, str], Any] = {}  # a model repeats itself; a verdict is the same
+        done = 0
+        for answer in run.read_records(ANSWERS, Answer):
+            for question_id, variant in requests[answer.request_id].cells:
+                question = questions[question_id]
+                key = (question_id, answer.text)
+                if key not in known:
+                    known[key] = grader.grade(question, answer.text)
+                found = known[key]
+                counts[found.verdict.value] += 1
+                done += 1
+                if on_progress and (done % REPORT_EVERY == 0 or done in (1, total)):
+                    on_progress(Progress(stage="grade", done=done, total=total, unit="verdicts"))
+                yield _graded(question, variant, answer, found, grader.version)
+
+    run.write_records(VERDICTS, graded())
+    return counts
+
+
+def regrade(path: Path, *, on_progress: OnProgress | None = None) -> Counter[str]:
+    """Grade a finished run again and write its reports again, without the model.
+
+    Raises StoreError when the run is unfinished or damaged.
+    """
+    from harness.report.build import write_reports
+
+    with _finished(path) as run:
+        counts = grade(run, on_progress=on_progress)
+        write_reports(path)
+    return counts
+
+
+def rereport(path: Path) -> None:
+    """Write the reports of a finished run again from its verdicts. Raises StoreError."""
+    from harness.report.build import write_reports
+
+    with _finished(path):
+        write_reports(path)
+
+
+def read_world(run: RunFolder) -> World:
+    """The world of a run. Raises StoreError when world.json holds none."""
+    try:
+        return World.from_data(run.read_json(WORLD))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise StoreError(f"{run.path / WORLD}: holds no world: {error}") from None
+
+
+def _finished(path: Path) -> RunFolder:
+    """The finished run at `path`, locked, so that two do not write its reports at once."""
+    run = RunFolder.open(path)
+    if not run.finished:
+        raise StoreError(
+            f"{path}: this run is unfinished; go on with it first: {run.about().get('command')}"
+        )
+    return run.locked()
+
+
+def _graded(
+    question: Question, variant: str, answer: Answer, found: Any, version: str
+) -> GradedAnswer:
+    return GradedAnswer(
+        question_id=question.id,
+        variant=variant,
+        request_id=answer.request_id,
+        arm=answer.arm,
+        sample=answer.sample,
+        suite=question.suite,
+        cluster=question.cluster,
+        verdict=found.verdict,
+        correct=found.correct,
+        reason=found.reason,
+        claims=found.claims,
+        grader=version,
+    )
