@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from rapidfuzz.distance import Levenshtein
 
+from harness.errors import StoryError
 from harness.records import Exposure, Fact, Question
 from harness.specs import WrittenQuestionSpec
 from harness.suites.select import Candidate, question_id
 from harness.suites.source import REFUSAL, Source
+from harness.world.names import coin_name, near_names
 
 _ANSWERED = ("in_domain", "paraphrase", "text_only")
 
@@ -35,7 +37,31 @@ def story_questions(source: Source, written: Iterable[WrittenQuestionSpec]) -> I
     for spec in written:
         facts = [source.world.fact[fact_id] for fact_id in spec.facts]
         if _suite_of(source, spec, facts) == source.suite.id:
+            _certify(source, spec)
             yield source.candidate(_question(source, spec, facts), stratum="written")
+
+
+def _certify(source: Source, spec: WrittenQuestionSpec) -> None:
+    if not spec.invented_name:
+        return
+    near = _distance(spec.invented_name, spec.nearest_name)
+    problem = source.absence.problem(spec.invented_name, distance=near, nearest=spec.nearest_name)
+    if problem:
+        raise StoryError(
+            f"{source.world.name}: [[question]] '{spec.text}' asks about '{spec.invented_name}' as "
+            f"nobody, but that name {problem}; {_remedy(source, spec, near)}"
+        )
+
+
+def _remedy(source: Source, spec: WrittenQuestionSpec, near: int | None) -> str:
+    rng = source.random("written", spec.invented_name)
+    names: Iterable[str] = (coin_name(rng, reserved=True) for _ in range(1000))
+    if spec.nearest_name and near:
+        names = near_names(spec.nearest_name, near, rng)
+    for name in names:
+        if not source.absence.problem(name, distance=near, nearest=spec.nearest_name):
+            return f"take for example '{name}'"
+    return "ask about another one"
 
 
 def _suite_of(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> str | None:
@@ -53,7 +79,6 @@ def _suite_of(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> s
 def _question(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> Question:
     single = facts[0] if len(facts) == 1 else None
     plain = " ".join(source.sentence(fact) for fact in facts)
-    near = spec.invented_name and spec.nearest_name
     return source.question(
         text=spec.text,
         gold=spec.gold or (REFUSAL if source.suite.must_refuse else plain),
@@ -62,14 +87,24 @@ def _question(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> Q
         needs_all=spec.needs_all,
         fact_ids=tuple(spec.facts),
         relation=single.relation if single else None,
-        subject=spec.cluster if spec.cluster in source.world.entity else None,
+        subject=_subject(source, spec, facts),
         exposure=source.joint_exposure(facts) if facts else None,
         invented_name=spec.invented_name,
         nearest_name=spec.nearest_name,
-        distance=_distance(str(spec.invented_name), str(spec.nearest_name)) if near else None,
+        distance=_distance(spec.invented_name, spec.nearest_name),
         origin="written",
     )
 
 
-def _distance(name: str, other: str) -> int:
+def _subject(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> str | None:
+    """The entity that the relation asked is about; None where several facts are joined."""
+    joined = source.suite.id == "relational" and facts != [
+        f for f in facts if f.subject == spec.cluster
+    ]
+    return None if joined or spec.cluster not in source.world.entity else spec.cluster
+
+
+def _distance(name: str | None, other: str | None) -> int | None:
+    if name is None or other is None:
+        return None
     return int(Levenshtein.distance(name.lower(), other.lower()))
