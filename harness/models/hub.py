@@ -45,9 +45,7 @@ def cached_base(spec: ModelSpec) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = Path(
-            snapshot_download(spec.base, revision=spec.revision, local_files_only=True)
-        )
+        folder = Path(snapshot_download(spec.base, revision=spec.revision, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
     return folder if (folder / "config.json").is_file() and _has_weights(folder) else None
@@ -117,9 +115,7 @@ def _ask_hub(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
         return spec, [f"{spec.base} has no safetensors files, and pickled weights are refused"]
     size = sum(item.size or 0 for item in files) / GIB
     counted = info.safetensors.total if info.safetensors else None
-    spec = spec.model_copy(
-        update={"download_gib": size, "parameters": spec.parameters or counted}
-    )
+    spec = spec.model_copy(update={"download_gib": size, "parameters": spec.parameters or counted})
     disk = free_disk_gib(_cache_folder())
     if disk < size:
         return spec, [*missing, f"{disk:.1f} GiB of disk are free in {_cache_folder()}"]

@@ -8,7 +8,9 @@ path taken is part of the identity.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,10 @@ _EXPANDED_SHARE = 0.25  # of free memory that float32 copies of the weights may 
 
 @dataclass
 class LoadedModel:
-    """A model in memory. `folder` holds the base, `identity` says what it all is."""
+    """A model in memory. `folder` holds the base, `identity` says what it all is.
+
+    `folded` are the linears that carry both arms, once `folding.fold_adapter` has run.
+    """
 
     model: Any
     tokenizer: Any
@@ -42,6 +47,25 @@ class LoadedModel:
     identity: dict[str, Any]
     folder: Path
     device: str
+    adapter: Path | None = None
+    folded: list[Any] = field(default_factory=list)
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[None]:
+        """Switch the adapter off inside the block: the control arm. Nothing without one."""
+        if self.adapter is None:
+            yield
+        elif self.folded:
+            for linear in self.folded:
+                linear.adapted = False
+            try:
+                yield
+            finally:
+                for linear in self.folded:
+                    linear.adapted = True
+        else:
+            with self.model.disable_adapter():
+                yield
 
 
 def load_model(
@@ -83,7 +107,7 @@ def load_model(
     )  # fmt: skip
     return LoadedModel(
         model=model, tokenizer=tokenizer, spec=spec, identity=identity, folder=folder,
-        device=device,
+        device=device, adapter=adapter,
     )  # fmt: skip
 
 

@@ -15,10 +15,9 @@ def prove_adapter_acts(loaded: LoadedModel, prompts: Sequence[tuple[int, ...]]) 
     Raises ModelError when there is no adapter, no prompt, or no difference at all.
     """
     import torch
-    from peft import PeftModel
 
     model = loaded.model
-    if not isinstance(model, PeftModel):
+    if loaded.adapter is None:
         raise ModelError(f"{loaded.spec.name}: there is no adapter to prove")
     if not prompts:
         raise ModelError("no prompt was given to prove the adapter on")
@@ -28,7 +27,7 @@ def prove_adapter_acts(loaded: LoadedModel, prompts: Sequence[tuple[int, ...]]) 
         for prompt in prompts:
             ids_BT = torch.tensor([prompt], device=loaded.device)
             with_BTV = model(input_ids=ids_BT, use_cache=False).logits.float()
-            with model.disable_adapter():
+            with loaded.without_adapter():
                 without_BTV = model(input_ids=ids_BT, use_cache=False).logits.float()
             largest = max(largest, float((with_BTV - without_BTV).abs().max()))
     if largest == 0.0:

@@ -56,10 +56,9 @@ def resolve_model(ref: str, *, quantisation: str | None = None) -> ModelSpec:
         )
     else:
         raise UsageError(_unknown(ref))
-    if quantisation is not None and quantisation != spec.quantisation:
-        spec = spec.model_copy(
-            update={"quantisation": quantisation, "quantisation_source": "flag"}
-        )
+    known = spec.quantisation_source != "assumed" and quantisation == spec.quantisation
+    if quantisation is not None and not known:
+        spec = spec.model_copy(update={"quantisation": quantisation, "quantisation_source": "flag"})
     return spec
 
 

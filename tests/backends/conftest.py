@@ -1,0 +1,63 @@
+"""A tiny random Llama in float32 with a LoRA adapter, and requests of mixed length."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from harness.models.loading import LoadedModel, load_model
+from harness.models.registry import resolve_model
+from harness.records import Request
+
+VOCABULARY = 320
+SYSTEM = tuple(range(40, 62))  # a prefix that prompts share
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The builders of tiny models, which the tests of models/ own."""
+    path = Path(__file__).parent.parent / "models" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("tiny_models", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
+    root = tmp_path_factory.mktemp("backends")
+    return tiny.save_adapter(root / "adapter", tiny.save_llama(root / "base"))
+
+
+@pytest.fixture(scope="session")
+def load(adapter: Path) -> Callable[..., LoadedModel]:
+    def fresh(quantisation: str = "none") -> LoadedModel:
+        return load_model(resolve_model(str(adapter), quantisation=quantisation))
+
+    return fresh
+
+
+@pytest.fixture(scope="session")
+def make_requests() -> Callable[..., list[Request]]:
+    def make(count: int, **changes: Any) -> list[Request]:
+        chance = random.Random(count)
+        requests = []
+        for at in range(count):
+            head = (1, *SYSTEM) if at % 3 else (1,)
+            body = tuple(chance.randrange(4, VOCABULARY) for _ in range(chance.randint(3, 20)))
+            fields: dict[str, Any] = {
+                "id": f"r{at:03d}", "arm": "adapter", "prompt": "", "token_ids": head + body,
+                "cells": ((f"q{at}", "plain"),), "samples": 0, "temperature": 1.0,
+                "max_new_tokens": 10, "seed": 0,
+            }  # fmt: skip
+            requests.append(Request(**(fields | changes)))
+        return requests
+
+    return make
