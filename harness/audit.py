@@ -10,7 +10,7 @@ import json
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,7 +32,7 @@ DEFAULT_STORY = "visgar"
 DEFAULT_RECIPE = "instruct"
 DEFAULT_SEEDS = 4
 MOST_ANSWERS = 20_000  # of an audit whose size was not asked for
-PROOF_PROMPTS = 4
+PROBES = 4
 ENOUGH_TO_MEASURE = 200  # answers that tell how fast a model is here
 
 
@@ -81,14 +81,15 @@ class Audited(Generates, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A backend ready to answer, its context, and the proof that its adapter acts."""
+    """A backend ready to answer. `difference`: of a logit with and without the adapter."""
 
     backend: Audited
     context: int  # tokens
-    prove: Callable[[list[tuple[int, ...]]], float] | None = None
+    difference: float | None = None  # the largest over the probes; None without an adapter
 
 
-OpenBackend = Callable[["ModelSpec", Path | None], Opened]
+# Specification, adapter folder, and chats on which the adapter must be seen to act.
+OpenBackend = Callable[["ModelSpec", Path | None, Sequence[Messages]], Opened]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ def audit(
     subject = prepare(settings, build=True, on_progress=report, on_note=note)
     assert subject.adapter is not None
     report(Progress(stage="load", done=0, total=0))
-    opened = (open_backend or open_local)(subject.spec, subject.adapter)
+    opened = (open_backend or open_local)(subject.spec, subject.adapter, probes(subject))
     plan = plan_audit(subject, opened)
     with _open_run(subject, plan, opened, note) as run:
         executed = execute(plan, opened.backend, run, on_progress=report)
@@ -185,18 +186,34 @@ def prepare(
     )
 
 
-def open_local(spec: ModelSpec, adapter: Path | None) -> Opened:
-    """Load a model with its adapter into this process."""
+def open_local(spec: ModelSpec, adapter: Path | None, chats: Sequence[Messages]) -> Opened:
+    """Load a model with its adapter into this process.
+
+    Raises ModelError when it cannot be loaded, or when its adapter changes no logit.
+    """
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
     from harness.models.proof import prove_adapter_acts
+    from harness.models.template import encode_prompt
 
     loaded = load_model(spec, adapter=adapter)
+    difference = None
+    if adapter:  # before the backend takes the model over
+        prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
+        difference = prove_adapter_acts(loaded, prompts)
     return Opened(
         backend=TransformersBackend(loaded),
         context=loaded.spec.context,
-        prove=(lambda prompts: prove_adapter_acts(loaded, prompts)) if adapter else None,
+        difference=difference,
     )
+
+
+def probes(subject: Subject) -> list[Messages]:
+    """A few of the audit's own chats, on which the adapter must be seen to act."""
+    from harness.variants import put
+
+    first, seed = subject.variants[0], subject.settings.seed
+    return [put(question.text, first, seed=seed) for question in subject.questions[:PROBES]]
 
 
 def plan_audit(subject: Subject, opened: Opened) -> Plan:
@@ -312,16 +329,13 @@ def train_adapter(
 def _open_run(
     subject: Subject, plan: Plan, opened: Opened, note: Callable[[str], None]
 ) -> RunFolder:
-    """The unfinished run of this plan, or a new one whose adapter has been proved."""
+    """The unfinished run of this plan, or a new one."""
     settings, name = subject.settings, subject.spec.name
     if not settings.fresh:
         unfinished = RunFolder.find_unfinished(settings.out, model=name, plan_hash=plan.hash)
         if unfinished:
             note(f"going on with {unfinished}")
             return RunFolder.resume(unfinished)
-    difference = None
-    if opened.prove:
-        difference = opened.prove([request.token_ids for request in plan.requests[:PROOF_PROMPTS]])
     run = RunFolder.create(
         settings.out,
         model=name,
@@ -332,15 +346,13 @@ def _open_run(
             QUESTIONS: records_text(subject.questions),
             PLAN: records_text(plan.requests),
         },
-        run=_about(subject, plan, opened.backend.identity, difference),
+        run=_about(subject, plan, opened),
     )
     note(f"run folder {run.path}")
     return run
 
 
-def _about(
-    subject: Subject, plan: Plan, identity: Mapping[str, Any], difference: float | None
-) -> dict[str, Any]:
+def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
     """run.json: what was audited, on what, with what, where."""
     from harness.provenance import provenance
 
@@ -367,8 +379,8 @@ def _about(
         },
         "world": {"name": subject.world.name, "hash": subject.world.hash},
         "exposure": dict(sorted(Counter(map(str, subject.exposure.values())).items())),
-        "adapter": {"folder": str(subject.adapter), "largest_logit_difference": difference},
-        "identity": dict(identity),
+        "adapter": {"folder": str(subject.adapter), "largest_logit_difference": opened.difference},
+        "identity": dict(opened.backend.identity),
         **provenance(),
     }
 

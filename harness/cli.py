@@ -7,6 +7,8 @@ names is wrong; 130 interrupted. Every other exception is a bug and shows its tr
 from __future__ import annotations
 
 import functools
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -260,7 +262,21 @@ def build_adapter(
 
 def main() -> None:
     """Run the command line."""
+    _tell_own_warnings()
     app(prog_name="bordor")
+
+
+def _tell_own_warnings() -> None:
+    """Show Bordor's warnings as sentences, and the libraries' only to who asks (python -W)."""
+    if sys.warnoptions:
+        return
+    own = Path(__file__).parent
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *_: Any) -> None:
+        if own in Path(filename).parents:
+            typer.echo(f"bordor: warning: {message}", err=True)
+
+    warnings.showwarning = show
 
 
 def _audit(settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from harness.errors import StoreError
 from harness.execute import OnProgress, Progress
@@ -21,33 +20,28 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
 
     verdicts.jsonl takes its place whole, in the order of the answers and their cells.
     """
-    from harness.grading.grader import WorldGrader
+    from harness.grading.grader import WorldGrader, grade_run
 
-    world = read_world(run)
     kept: dict[str, str] = run.read_json(EXPOSURE)
-    grader = WorldGrader(world, {key: Exposure(value) for key, value in kept.items()})
-    questions = {question.id: question for question in run.read_records(QUESTIONS, Question)}
-    requests = {request.id: request for request in run.read_records(PLAN, Request)}
-    total = sum((1 + request.samples) * len(request.cells) for request in requests.values())
+    exposure = {fact_id: Exposure(value) for fact_id, value in kept.items()}
+    grader = WorldGrader(read_world(run), exposure)
+    questions = list(run.read_records(QUESTIONS, Question))
+    requests = list(run.read_records(PLAN, Request))
+    total = sum((1 + request.samples) * len(request.cells) for request in requests)
+    report = on_progress or (lambda progress: None)
     counts: Counter[str] = Counter()
 
-    def graded() -> Iterator[GradedAnswer]:
-        known: dict[tuple[str, str], Any] = {}  # a model repeats itself; a verdict is the same
-        done = 0
-        for answer in run.read_records(ANSWERS, Answer):
-            for question_id, variant in requests[answer.request_id].cells:
-                question = questions[question_id]
-                key = (question_id, answer.text)
-                if key not in known:
-                    known[key] = grader.grade(question, answer.text)
-                found = known[key]
-                counts[found.verdict.value] += 1
-                done += 1
-                if on_progress and (done % REPORT_EVERY == 0 or done in (1, total)):
-                    on_progress(Progress(stage="grade", done=done, total=total, unit="verdicts"))
-                yield _graded(question, variant, answer, found, grader.version)
+    def watched() -> Iterator[GradedAnswer]:
+        answers = run.read_records(ANSWERS, Answer)
+        for graded in grade_run(answers, requests, questions, grader):
+            counts[graded.verdict.value] += 1
+            done = counts.total()
+            if done % REPORT_EVERY == 0 or done == total:
+                report(Progress(stage="grade", done=done, total=total, unit="verdicts"))
+            yield graded
 
-    run.write_records(VERDICTS, graded())
+    report(Progress(stage="grade", done=0, total=total, unit="verdicts"))
+    run.write_records(VERDICTS, watched())
     return counts
 
 
@@ -88,22 +82,3 @@ def _finished(path: Path) -> RunFolder:
             f"{path}: this run is unfinished; go on with it first: {run.about().get('command')}"
         )
     return run.locked()
-
-
-def _graded(
-    question: Question, variant: str, answer: Answer, found: Any, version: str
-) -> GradedAnswer:
-    return GradedAnswer(
-        question_id=question.id,
-        variant=variant,
-        request_id=answer.request_id,
-        arm=answer.arm,
-        sample=answer.sample,
-        suite=question.suite,
-        cluster=question.cluster,
-        verdict=found.verdict,
-        correct=found.correct,
-        reason=found.reason,
-        claims=found.claims,
-        grader=version,
-    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import speed
-from harness.audit import OpenBackend, Opened, Settings, open_local, plan_audit, prepare
+from harness.audit import OpenBackend, Opened, Settings, open_local, plan_audit, prepare, probes
 from harness.execute import OnProgress, Progress
 from harness.plan import Plan, count_answers
 
@@ -53,7 +53,7 @@ def preview(
         settings, build=False, on_progress=report, on_note=on_note or (lambda _: None)
     )
     report(Progress(stage="load", done=0, total=0))
-    opened = (open_backend or open_local)(subject.spec, subject.adapter)
+    opened = (open_backend or open_local)(subject.spec, subject.adapter, probes(subject))
     plan = plan_audit(subject, opened)
     rate, measured = _speed(subject.spec.name, opened, plan, report)
     filled = subject.settings
