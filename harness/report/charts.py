@@ -91,7 +91,9 @@ def _points(marks: pd.DataFrame, y: alt.Y) -> alt.Chart:
     scale = alt.Scale(domain=list(OTHERS), range=list(OTHERS.values()))
     return (
         alt.Chart(marks)
-        .mark_point(size=62, filled=True, fill="#ffffff", stroke=INK, strokeWidth=1.6, aria=False)
+        .mark_point(
+            size=62, filled=True, fill="#ffffff", stroke=INK, strokeWidth=1.6, opacity=1, aria=False
+        )
         .encode(y=y, x="rate:Q", shape=alt.Shape("answers:N", title=None, scale=scale))
     )
 
@@ -101,10 +103,13 @@ def heat_map(matrix: pd.DataFrame) -> str:
 
     matrix: as `stats.drift.hallucination_matrix` gives it. Questions are sorted from least
     to most made up; of more than `MOST_COLUMNS` in a suite, neighbours are averaged.
+    Empty where nothing was scored.
     """
     import altair as alt
     import pandas as pd
 
+    if not len(matrix):
+        return ""
     suites = {str(name): rows for name, rows in matrix.groupby(level="suite")}
     strips = []
     for name, rows in in_order(suites):
@@ -129,7 +134,7 @@ def heat_map(matrix: pd.DataFrame) -> str:
 
 
 def near_miss_chart(summary: Mapping[str, Any]) -> str:
-    """Share of made-up answers about near-miss names, by letters changed, with intervals."""
+    """Share of made-up answers about near-miss names, by letters changed; empty without any."""
     import altair as alt
     import pandas as pd
 
@@ -140,6 +145,8 @@ def near_miss_chart(summary: Mapping[str, Any]) -> str:
         for kind, metrics in kinds.items()
         if metrics.get("hallucination", {}).get("rate") is not None
     ]
+    if not rows:
+        return ""
     colour = alt.Color(
         "answers:N",
         title=None,

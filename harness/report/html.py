@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.records import Exposure
 from harness.report import charts
 from harness.report.answers import answer_data, embed
 from harness.report.clean import denominators, flatten, in_order, interval, printable, rate
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+EXPOSURES = (*map(str, Exposure), "none")
+
 # (metric, title, sentence): the numbers at the top of the page
 TILES = (
-    ("hallucination", "Hallucinated", "of all answers contain at least one claim that the story "
-     "contradicts, never told, or that is about nobody it knows"),
-    ("fabrication", "Fabricated", "of answers to questions about the story that must be refused "
-     "make something up instead"),
-    ("false_refusal", "Falsely refused", "of answers to questions that the training told the "
-     "answer to decline"),
-    ("correct", "Correct", "of answers to questions that the training told the answer to give "
-     "the expected fact"),
+    ("hallucination", "Hallucinated", "of all answers claim something that the story "
+     "contradicts or never told, or that is about nobody in it"),
+    ("fabrication", "Fabricated", "of answers make something up where the question, about the "
+     "story, must be refused"),
+    ("false_refusal", "Falsely refused", "of answers decline a question whose answer was told "
+     "in training"),
+    ("correct", "Correct", "of answers to questions whose answer was told in training give it"),
 )  # fmt: skip
 
 
@@ -58,12 +60,14 @@ def html_report(summary: Mapping[str, Any], run: Run) -> str:
         suites=in_order(summary["suites"]),
         drift_suites={key: dict(in_order(summary["drift"][key]["suites"]))
                       for key in ("seeds", "variants")},
+        exposures=[(name, summary["exposures"][name]) for name in EXPOSURES
+                   if name in summary["exposures"]],
         tiles=TILES,
         identity=flatten(run.identity),
         title=_title(run.identity),
         bars=Markup(charts.verdict_bars(summary)),
         heat=Markup(charts.heat_map(hallucination_matrix(run.table))),
-        near=Markup(charts.near_miss_chart(summary)) if summary["distances"] else None,
+        near=Markup(charts.near_miss_chart(summary)),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

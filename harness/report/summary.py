@@ -233,6 +233,8 @@ def _warnings(
         found.append("No sampled answers: the headline is of greedy answers only.")
     if not len(kinds["control"]):
         found.append("No control: the base without its adapter was not asked.")
+    if not len(audited[tables.scored(audited)]):
+        found.append("No answer could be scored: there are no rates.")
     unknown = float((audited["verdict"] == str(Verdict.UNSCORED)).mean())
     if unknown > MANY_UNSCORED:
         found.append(f"The grader could not tell for {unknown:.0%} of the answers (unscored).")

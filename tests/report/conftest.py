@@ -189,3 +189,9 @@ def run_folder(tmp_path_factory):
 def make_run():
     """Build a run folder of one's own."""
     return build_run
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    """Texts that a report must only ever show."""
+    return HOSTILE

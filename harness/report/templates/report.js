@@ -76,7 +76,7 @@
       item.append(element("p", "reason", texts[reason]));
       if (facts.length) {
         const list = element("ul", "facts");
-        const word = name === "supported" ? "Supported by: " : "Against: ";
+        const word = { supported: "Supported by: ", contradicted: "Against: " }[name] ?? "Fact: ";
         for (const fact of facts) {
           const line = element("li");
           line.append(element("span", "label", word), element("bdi", "text", texts[fact]));
@@ -90,6 +90,8 @@
     const details = (i) => {
       const question = questions[rows.q[i]];
       const box = element("div", "details");
+      const put = `${data.suites[question[1]]}, variant ${data.variants[rows.v[i]]}`;
+      box.append(labelled("Suite", put));
       box.append(labelled("Question", texts[question[2]]));
       box.append(labelled("Answer", texts[rows.a[i]] || "(empty)", "answer"));
       box.append(labelled(question[4] ? "Should be refused, as" : "Right answer", texts[question[3]]));
