@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from harness.errors import SpecError, StoryError, UsageError
 from harness.grading.grader import WorldGrader
 from harness.instruct.absent import certify_absent
 from harness.instruct.exposure import split_exposure
-from harness.records import Exposure, Verdict
+from harness.records import Entity, Exposure, Fact, Passage, Verdict
 from harness.specs import WrittenQuestionSpec, parse_spec
 from harness.suites import build_questions, list_suites
 from harness.suites.refusals import denial
@@ -16,6 +17,8 @@ from harness.suites.source import Source
 from harness.suites.spec import SuiteSpec
 from harness.suites.written import story_questions
 from harness.variants import load_variants
+from harness.world.generator import generate_world
+from harness.world.graph import World
 from harness.world.story import load_story
 
 KINDS = (
@@ -297,3 +300,41 @@ WRONG = [
 def test_a_wrong_suite_file_is_refused_with_the_remedy(change, message):
     with pytest.raises(SpecError, match=message):
         parse_spec({**BASE, **change}, SuiteSpec, where="suites/x.toml")
+
+
+def world_of_two_answers():
+    """Orvek has two friends, one of them told; friendship is no function."""
+    shared = {relation.id: relation for relation in generate_world(3, people=8).relations}
+    friend = replace(shared["companion"], id="friend", functional=False)
+    people = [
+        Entity(id=name.lower(), kind="person", name=name) for name in ("Orvek", "Tarn", "Uldis")
+    ]
+    facts = (
+        Fact(id="f1", subject="orvek", relation="friend", object="tarn"),
+        Fact(id="f2", subject="orvek", relation="friend", object="uldis"),
+    )
+    told = Passage(id="p1", text="Orvek travelled with Tarn.", fact_ids=("f1",))
+    return World(
+        name="two",
+        title="Two answers",
+        entities=tuple(people),
+        relations=(friend,),
+        facts=facts,
+        passages=(told,),
+    )
+
+
+def test_only_told_answers_are_expected_and_no_half_told_question_is_unstated():
+    world = world_of_two_answers()
+    exposure = {"f1": Exposure.TRAINED, "f2": Exposure.UNSTATED}
+    found = build_questions(world, exposure, story=None, limit=100)
+    (expected,) = {question.expected for question in found if question.suite == "in_domain"}
+    assert expected == ("tarn",)
+    assert not [question for question in found if question.suite == "unstated"]
+
+
+def test_a_world_too_small_for_a_suite_gives_the_others():
+    found = build_questions(
+        world_of_two_answers(), {"f1": Exposure.TRAINED, "f2": Exposure.UNSTATED}, story=None
+    )
+    assert {"invented", "out_of_domain", "in_domain"} <= {question.suite for question in found}

@@ -2,19 +2,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 
 from harness.errors import SpecError
+from harness.instruct.absent import AbsenceCheck
 from harness.instruct.build import build_instruct, system_prompt
 from harness.instruct.keep import load_exposure, save_instruct
+from harness.instruct.refusals import _invented
 from harness.paths import data_folder
 from harness.records import Exposure
+from harness.seeds import stream
 from harness.specs import InstructSpec, RecipeSpec, load_toml, parse_spec
 from harness.suites import build_questions
 from harness.variants import load_variants
 from harness.world.generator import generate_world
 from harness.world.graph import fill
+from harness.world.names import coined_word, is_reserved
 
 WORLD = generate_world(3, people=20)
 RECIPES = ("instruct", "text", "tagged", "cautious")
@@ -126,6 +131,15 @@ def test_no_refusal_in_training_is_about_a_fact_of_the_world():
     }
     refused = {example.user for example in data.examples if example.kind == "refusal"}
     assert not refused & about_facts
+
+
+def test_names_of_nobody_in_training_are_far_from_the_world_s_and_from_the_audit_s():
+    rng = stream(0, "refusals", "invented", WORLD.name)
+    check = AbsenceCheck(WORLD)
+    for question in islice(_invented(WORLD, rng), 2000):
+        core = next(w for w in map(coined_word, question.split()[1:]) if w)
+        assert check.nearest(core)[1] >= 4
+        assert not is_reserved(core)
 
 
 def test_saved_data_read_back_with_card_and_exposures(tmp_path):
