@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
-from harness.grading.linking import INVENTED, UNKNOWN, Guard, Linked, Linker, absorb_titles
+from harness.grading.linking import INVENTED, NO_GUARD, UNKNOWN, Guard, Linked, Linker, absorb_titles
 from harness.grading.lookup import Found
 from harness.grading.patterns import SLOT, Match, PatternBook
 from harness.grading.values import ValueReader, is_plain_noun
@@ -96,6 +96,16 @@ class ClaimFinder:
             found += self._sentence(sentence, linked, frame, memory)
         return found
 
+    def states(self, sentence: str) -> bool:
+        """Whether a template that itself holds a word like "never" is the whole sentence."""
+        linked = self._linker.link(sentence, NO_GUARD)
+        reading = self._reading(sentence, linked, strip=False)
+        size = len(reading.plain.words)
+        return any(
+            m.pattern.negative and not m.pattern.missing and m.end - m.start == size
+            for m in self._book.find(reading.skeleton)
+        )
+
     def _sentence(self, text: str, linked: Linked, frame: Frame, memory: Memory) -> list[Found]:
         reading, chosen = self._choose(text, linked, frame, memory)
         found = [self._found(reading, candidate) for candidate in chosen]
@@ -104,12 +114,12 @@ class ClaimFinder:
         if not found:
             found = self._fragments.read(reading.text, reading.plain, reading.terms, frame)
             if found:
-                reading.covered.update(reading.terms)
+                reading.covered.update(range(len(reading.plain.words)))
         if not found:
             found = self._fragments.by_cue(
                 reading.text, reading.plain, self._with_pronouns(reading, frame, memory), frame
             )
-            reading.covered.update(reading.terms if found else ())
+            reading.covered.update(range(len(reading.plain.words)) if found else ())
         found += self._left_over(reading, frame, memory, bool(found))
         self._remember(reading, chosen, memory)
         return found
@@ -135,11 +145,7 @@ class ClaimFinder:
         negated = any(low in NEGATIONS for low in linked.lows)
         if negated:
             reading = self._reading(text, linked, strip=False)
-            told = [
-                m
-                for m in self._book.find(reading.skeleton)
-                if any(w in NEGATIONS for w in m.pattern.regex.pattern.replace("(?: ,)?", "").split())
-            ]
+            told = [m for m in self._book.find(reading.skeleton) if m.pattern.negative]
             chosen = self._best(reading, told, frame, memory)
             if chosen:
                 return reading, chosen

@@ -100,9 +100,9 @@ class FragmentReader:
         words = [w for i, w in enumerate(plain.words) if i not in terms]
         listed = self._values.find(relation, words)
         if listed:
-            size = sum(len(self._values.key(term.text)) for term in listed)
-            extra = [w for w in words if w not in _SMALL]
-            return listed if len(extra) - size <= 1 else []
+            own = {word for term in listed for word in self._values.key(term.text)}
+            extra = [word for word in words if word not in _SMALL and word not in own]
+            return listed if len(extra) <= 1 else []
         if relation.range == "number" or terms:
             return []
         text = [word for word in words if word.isalpha() or "-" in word]

@@ -65,7 +65,8 @@ def _answerable(
     record, expected = world.relation[relation], set(question.expected)
     mine = [fact for fact in facts if fact.relation == relation]
     subjects = {fact.subject for fact in mine}
-    if record.compare and len(mine) == 2 and len(subjects) == 2 and expected <= subjects:
+    differ = len(subjects) == 2 and len({fact.object for fact in mine}) == 2
+    if record.compare and len(mine) == 2 and differ and expected < subjects:
         return Frame(relation, "pair", None, tuple(fact.subject for fact in mine))
     counted = record.count and record.range != "number" and mine
     if counted and expected and all(word.isdigit() for word in expected):

@@ -94,7 +94,7 @@ class WorldGrader:
         self, question: Question, frame: Frame, guard: Guard, text: str, truncated: bool
     ) -> Grade:
         prepared = prepare(text, truncated=truncated)
-        refusal = refusal_in(prepared.sentences)
+        refusal = refusal_in(prepared.sentences, states=self._finder.states)
         unfinished = prepared.unfinished and not refusal.declines
         found = self._finder.find(refusal.rest, frame, guard, unfinished=unfinished)
         claims = tuple(dict.fromkeys(self._lookup.judge(one) for one in found))

@@ -120,12 +120,14 @@ class Linker:
                     self._heads.add(run[-1])
                 if entity.kind == "person" and len(run) > 1:
                     for word in capitals:
-                        parts[word].add(entity.id)
-                if entity.kind in ("object", "group", "event") and len(run) > 2:
-                    parts["the " + self._head(words)].add(entity.id)
+                        if word not in TITLES:
+                            parts[word].add(entity.id)
+                head = self._head(words)
+                if entity.kind in ("object", "group", "event") and len(run) > 2 and head:
+                    parts[f"the {head}"].add(entity.id)
         for word, ids in parts.items():
             run = tuple(word.split())
-            if run not in runs and run != ("the", ""):
+            if run not in runs:
                 runs[run] |= ids if len(run) == 1 or len(ids) == 1 else set()
         for run, ids in runs.items():
             if ids:

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.grading.words import PRONOUNS, Canon, tokenise
+from harness.grading.words import NEGATIONS, PRONOUNS, Canon, tokenise
 from harness.records import Relation
 
 SLOT = "\ue000"
@@ -45,6 +45,7 @@ class Pattern:
     cued: bool
     key: str
     missing: str = ""
+    negative: bool = False  # a word like "never" is part of the wording itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ class PatternBook:
             cued=any(word in cues for word in plain),
             key=max(plain, key=lambda w: (w not in _COMMON, len(w), w)),
             missing=missing,
+            negative=any(word in NEGATIONS for word in plain),
         )
 
     @staticmethod

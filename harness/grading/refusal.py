@@ -14,6 +14,7 @@ Every repeat in them is bounded, so the time is linear in the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.grading.text import clean, split_sentences
@@ -192,14 +193,20 @@ def find_refusal(text: str) -> Refusal:
     return refusal_in(split_sentences(clean(text[:20_000])))
 
 
-def refusal_in(sentences: list[str] | tuple[str, ...]) -> Refusal:
-    """Read an answer that is already in sentences."""
+def refusal_in(
+    sentences: Sequence[str], *, states: Callable[[str], bool] | None = None
+) -> Refusal:
+    """Read an answer that is already in sentences.
+
+    `states` tells of a sentence whether it is known to state a fact, for all its negations
+    ("Between Visgar and the enemy Maldrec there was no peace.").
+    """
     kinds: list[str] = []
     spans: list[str] = []
     rest: list[str] = []
     for sentence in sentences:
         kind = declines_by(sentence)
-        if kind is None:
+        if kind is None or (states is not None and states(sentence)):
             rest.append(sentence)
             continue
         kinds.append(kind)
