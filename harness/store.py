@@ -134,8 +134,14 @@ class RunFolder:
         return run
 
     def locked(self) -> RunFolder:
-        """Take the lock and return itself. Raises StoreError when another process holds it."""
+        """Take the lock, clear away half-written files of killed processes, return itself.
+
+        Raises StoreError when another process holds the lock.
+        """
         self._lock = _take_lock(self.path)
+        for pattern in (".*.tmp", ".*.part"):
+            for left in self.path.glob(pattern):
+                left.unlink(missing_ok=True)
         return self
 
     def close(self) -> None:
