@@ -7,6 +7,8 @@ from typing import Any
 
 from harness.records import Question, Verdict
 
+OUT_OF_DOMAIN = "out_of_domain"
+
 
 def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]]:
     """Rows [suite, questions, clusters, what it measures], and what is wrong, in sentences.
@@ -29,7 +31,7 @@ def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]
     for question in build_questions(world, exposure, story=story):
         by_suite[question.suite].append(question)
         verdict = grader.grade(question, question.gold).verdict
-        wanted = Verdict.REFUSED if question.must_refuse else Verdict.GROUNDED
+        wanted = gold_verdict(question)
         if verdict is not wanted:
             problems.append(
                 f"suite {question.suite}, '{question.text}': the gold answer "
@@ -42,3 +44,10 @@ def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]
         clusters = len({question.cluster for question in asked})
         rows.append([suite.id, len(asked), clusters, suite.measures])
     return rows, problems
+
+
+def gold_verdict(question: Question) -> Verdict:
+    """The verdict that the gold answer of a question must get."""
+    if question.suite == OUT_OF_DOMAIN:
+        return Verdict.OFF_SCOPE  # its gold answer is the right one about the real world
+    return Verdict.REFUSED if question.must_refuse else Verdict.GROUNDED
