@@ -171,7 +171,7 @@ def _svg(chart: alt.TopLevelMixin) -> str:
     import vl_convert
 
     font = "system-ui, sans-serif"
-    styled = chart.configure(background="transparent", font=font, padding=4)  # type: ignore[attr-defined]
+    styled = chart.configure(background="transparent", font=font, padding=4)
     styled = styled.configure_view(stroke=None)
     styled = styled.configure_axis(grid=False, labelFontSize=12, titleFontSize=12,
                                    titleFontWeight="normal", labelLimit=160)  # fmt: skip

@@ -13,6 +13,7 @@ Everything is closed form: the same table gives the same interval, without a see
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,9 @@ def wilson(
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
-def macro_average(rates: GroupedRates, members: np.ndarray | None = None) -> Estimate:
+def macro_average(
+    rates: GroupedRates, members: Sequence[int] | np.ndarray | None = None
+) -> Estimate:
     """The plain mean of the members' rates, each group counting the same.
 
     members: int codes of groups, all by default; those that counted nothing are left out.

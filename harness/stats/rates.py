@@ -162,8 +162,8 @@ def _is_event(table: pd.DataFrame, metric: Metric) -> np.ndarray:
 
 def verdict_counts(table: pd.DataFrame, by: str) -> dict[str, dict[str, int]]:
     """How many answers got each verdict, for each value of the column `by`."""
-    counts = table.groupby([by, "verdict"], observed=False, sort=True).size()
-    found: dict[str, dict[str, int]] = {}
-    for (key, verdict), count in counts.items():
-        found.setdefault(str(key), {})[str(verdict)] = int(count)
-    return found
+    counts = table.groupby([by, "verdict"], observed=False, sort=True).size().unstack("verdict")
+    return {
+        str(key): {str(verdict): int(count) for verdict, count in row.items()}
+        for key, row in counts.iterrows()
+    }

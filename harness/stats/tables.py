@@ -60,7 +60,7 @@ def verdict_table(
     table = table.sort_values(KEY, kind="stable", ignore_index=True)
     twice = table.duplicated(KEY)
     if twice.any():
-        first = table.loc[twice.idxmax(), KEY].to_dict()
+        first = table[twice][KEY].iloc[0].to_dict()
         raise StoreError(
             f"verdicts.jsonl: {int(twice.sum())} answers are graded twice, first {first}; "
             "grade the run again with 'bordor grade RUN'"
