@@ -175,7 +175,11 @@ def _limits(
 def wilson(
     rate: np.ndarray, n: np.ndarray, quantile: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval for a rate over `n` (may be fractional). Source: Wilson 1927."""
+    """Wilson's score interval for a rate over `n`, which may be fractional.
+
+    statsmodels has it for normal quantiles only; here each rate brings its own t quantile.
+    Source: Wilson 1927.
+    """
     import numpy as np
 
     square = np.asarray(quantile) ** 2
