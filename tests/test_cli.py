@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness import cli
+from harness.cli import app
+from harness.errors import ModelError, UsageError
+from harness.paths import home
+from harness.store import RunFolder
+from harness.world.story import load_story
+
+runner = CliRunner()
+
+
+def bordor(*words: object):
+    return runner.invoke(app, [str(word) for word in words])
+
+
+def make_run(out: Path, model: str = "m", **changes) -> Path:
+    about = {
+        "story": "visgar",
+        "recipe": "instruct",
+        "plan": {"answers": 7},
+        "command": "bordor audit m",
+    }
+    with RunFolder.create(out, model=model, plan_hash="0" * 12, files={}, run=about) as run:
+        if changes.get("finished"):
+            run.finalise()
+        return run.path
+
+
+def test_version_and_help():
+    assert re.fullmatch(r"bordor \d+\.\d+\.\d+\n", bordor("--version").stdout)
+    assert "audit" in bordor("--help").stdout
+    assert bordor().exit_code == 2
+
+
+WRONG = [
+    (("audit", "--seeds", "-1"), "--seeds"),
+    (("audit", "--limit", "0"), "--limit"),
+    (("audit", "--limit", "many"), "--limit"),
+    (("audit", "--temperature", "0"), "--temperature"),
+    (("audit", "--temperature", "nan"), "--temperature"),
+    (("audit", "--temperature", "inf"), "--temperature"),
+    (("audit", "--max-new-tokens", "0"), "--max-new-tokens"),
+    (("audit", "no-such-model"), "no-such-model"),
+    (("audit", "--story", "visgr"), "visgar"),
+    (("audit", "--recipe", "instrct"), "instruct"),
+    (("audit", "--suites", "near_mis"), "near_miss"),
+    (("audit", "--variants", "articel"), "article"),
+    (("build", "story", "visgar"), "generated/"),
+    (("build", "story", "generated/x"), "generated/"),
+    (("build", "base", "storylm-5m"), "storylm-4m"),
+    (("grade", "nothing"), "bordor ls"),
+    (("no-such-command",), "no-such-command"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG, ids=lambda value: " ".join(value)[:40])
+def test_a_wrong_command_line_exits_2_and_says_what_is_wrong(words, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = bordor(*words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "reports").exists()
+
+
+RAISED = [
+    (ModelError("weights are missing"), 1, "bordor: weights are missing"),
+    (UsageError("not so"), 2, "bordor: not so"),
+    (KeyboardInterrupt(), 130, "run the same command again to resume"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "message"), RAISED, ids=lambda value: repr(value)[:20])
+def test_errors_become_messages_and_exit_codes(error, code, message, capsys):
+    from typer import Exit
+
+    @cli.told
+    def command() -> None:
+        raise error
+
+    with pytest.raises(Exit) as caught:
+        command()
+    assert caught.value.exit_code == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_bug_is_not_hidden():
+    @cli.told
+    def command() -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError):
+        command()
+
+
+def test_models_are_listed():
+    assert "storylm-4m-4bit" in bordor("models").stdout
+
+
+def test_suites_are_listed_and_every_gold_answer_passes_its_grader():
+    done = bordor("suites")
+    assert done.exit_code == 0, done.stderr
+    for suite in ("in_domain", "invented", "out_of_domain", "open_ended"):
+        assert suite in done.stdout
+    assert "every gold answer passes" in done.stdout
+
+
+def test_a_generated_story_is_built_once_and_is_the_same_every_time():
+    first = bordor("build", "story", "generated/11", "--people", "12")
+    folder = Path(first.stdout.strip())
+    assert folder == home() / "stories" / "generated-11"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert bordor("build", "story", "generated/11", "--people", "12").exit_code == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    people = [one for one in load_story("generated/11").entities if one.kind == "person"]
+    assert len(people) == 12
+
+
+def test_runs_are_listed_and_found_by_a_part_of_their_name(tmp_path):
+    assert "no runs" in bordor("ls", "--out", tmp_path).stdout
+    finished = make_run(tmp_path, "alpha", finished=True)
+    unfinished = make_run(tmp_path, "beta")
+    listed = bordor("ls", "--out", tmp_path).stdout
+    assert listed.index("unfinished") > listed.index("finished")
+    assert cli._find_run("alpha", tmp_path) == finished
+    assert cli._find_run(str(unfinished), tmp_path) == unfinished
+    with pytest.raises(UsageError, match="fits 2 runs"):
+        cli._find_run("0" * 12, tmp_path)
+
+
+@pytest.mark.parametrize("command", ["grade", "report"])
+def test_an_unfinished_run_is_not_graded_but_the_way_on_is_told(command, tmp_path):
+    path = make_run(tmp_path)
+    done = bordor(command, path)
+    assert done.exit_code == 1
+    assert "bordor audit m" in done.stderr
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path):
+    done = bordor("view", tmp_path)
+    assert done.exit_code == 1
+    assert "no run folder" in done.stderr
