@@ -120,7 +120,7 @@ class ClaimFinder:
                 reading.text, reading.plain, self._with_pronouns(reading, frame, memory), frame
             )
             reading.covered.update(range(len(reading.plain.words)) if found else ())
-        found += self._left_over(reading, frame, memory, bool(found))
+        found += self._left_over(reading, frame, memory, found)
         self._remember(reading, chosen, memory)
         return found
 
@@ -169,7 +169,7 @@ class ClaimFinder:
             ]
             candidates.sort(key=lambda c: (c.score, -c.match.start), reverse=True)
             for candidate in candidates:
-                if not any(_overlap(candidate, other) for other in chosen):
+                if not any(_overlap(candidate, other, reading.plain.words) for other in chosen):
                     chosen.append(candidate)
                     reading.covered.update(range(candidate.match.start, candidate.end))
         chosen.sort(key=lambda c: c.match.start)
@@ -180,8 +180,8 @@ class ClaimFinder:
     ) -> Candidate | None:
         pattern, words = match.pattern, reading.plain.words
         relation = self._world.relation[pattern.relation]
-        if match.start > 0 and words[match.start - 1] in ("of", "'s") and words[match.start] == SLOT:
-            return None  # "the friend of Igodo was born ..." is not about Igodo
+        if self._in_aside(words, match):
+            return None
         end = match.end
         form = pattern.kind if pattern.kind in ("count", "compare") else "fact"
         subject = self._slot(reading, match.s, relation.domain, frame, memory)
@@ -206,6 +206,17 @@ class ClaimFinder:
         if subject is None or object is None:
             return None
         return self._scored(match, subject, object, end, form, frame)
+
+    @staticmethod
+    def _in_aside(words: Sequence[str], match: Match) -> bool:
+        """ "the friend of Igodo was born", "Visgar, who met Igodo, was born": not about Igodo."""
+        start = match.start
+        if start == 0 or words[start] != SLOT:
+            return False
+        comma = words[start + 1 : start + 2] == (",",)
+        if comma and words[start + 2 : start + 3] not in (("who",), ("which",), ("the",), ("a",)):
+            return "," in words[:start]
+        return words[start - 1] in ("of", "'s")
 
     def _scored(
         self, match: Match, subject: Term, object: Term, end: int, form: str, frame: Frame
@@ -261,7 +272,8 @@ class ClaimFinder:
         place = start - 1
         if place >= 0 and words[place] in ("who", "which", "that"):
             place -= 1 + (place > 0 and words[place - 1] == ",")
-            return reading.terms.get(place)
+            if place in reading.terms:
+                return reading.terms[place]
         earlier = [c for c in chosen if c.match.start < start]
         for candidate in sorted(earlier, key=lambda c: -c.match.start):
             lead = candidate.subject if _leads(candidate, "s") else candidate.object
@@ -359,15 +371,21 @@ class ClaimFinder:
         return terms
 
     def _left_over(
-        self, reading: Reading, frame: Frame, memory: Memory, understood: bool
+        self, reading: Reading, frame: Frame, memory: Memory, read: list[Found]
     ) -> list[Found]:
         """What no reading covers: unknown names, and sayings about known ones."""
-        left = [reading.terms[i] for i in sorted(reading.terms) if i not in reading.covered]
+        understood = bool(read)
+        denied = set(reading.plain.negations) if understood else set()  # "Hardun, not Igodo"
+        left = [
+            reading.terms[i]
+            for i in sorted(reading.terms)
+            if i not in reading.covered and i not in denied
+        ]
         absent = [term for term in left if term.kind in ABSENT_KINDS]
         if absent:
             return [Found(reading.text, None, term, None, basis="none") for term in absent[:4]]
-        said = {id(term) for term in reading.terms.values()} - {id(term) for term in left}
-        known = [t for t in left if t.ids and not any(self._same(t, reading, s) for s in said)]
+        said = {term.ids for found in read for term in (found.subject, found.object) if term}
+        known = [term for term in left if term.ids and term.ids not in said]
         if understood:
             rest = [Found(reading.text, None, term, None, basis="none") for term in known[:1]]
             return rest or self._residue(reading)
@@ -380,10 +398,6 @@ class ClaimFinder:
         if frame.given is not None and frame.given.kind == INVENTED and self._content(reading):
             return [Found(reading.text, None, None, None, basis="none")]
         return [Found(reading.text, None, None, None, basis="none")] if self._content(reading) else []
-
-    @staticmethod
-    def _same(term: Term, reading: Reading, other: int) -> bool:
-        return any(id(t) == other and t.ids == term.ids for t in reading.terms.values())
 
     def _residue(self, reading: Reading) -> list[Found]:
         if len(self._loose_words(reading)) >= 3:
@@ -442,8 +456,13 @@ def _leads(candidate: Candidate, slot: str) -> bool:
     return (match.s < match.o) == (slot == "s")
 
 
-def _overlap(a: Candidate, b: Candidate) -> bool:
-    return a.match.start < b.end and b.match.start < a.end
+def _overlap(a: Candidate, b: Candidate, words: Sequence[str]) -> bool:
+    first, second = (a, b) if a.match.start <= b.match.start else (b, a)
+    start = second.match.start
+    if first.end <= start:
+        return False
+    shared = first.end == start + 1 and words[start] == SLOT  # "taught Elorna, who was ..."
+    return not (shared and words[start + 1 : start + 2] in ((",",), ("who",), ("which",), ("'s",)))
 
 
 def _chain(words: Sequence[str], start: int, step: int) -> list[int]:

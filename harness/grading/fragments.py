@@ -19,7 +19,7 @@ from harness.world.graph import World
 _SMALL = frozenset(
     "it was he she they the a an in by of from to with and or , called named that this there had "
     "because yes i think believe guess answer name place person is maybe years year old only for "
-    "as on one who him her them : ; would say must be may might could only so well near".split()
+    "as on one who him her them : ; course indeed certainly probably perhaps would say must be may might could only so well near".split()
 )
 MAX_FRAGMENT = 12
 
@@ -52,7 +52,7 @@ class FragmentReader:
             terms_ = [Term("number", (str(n),), str(n)) for _, _, n in found]
             answers = terms_ if len(self._extra(plain, terms)) <= 2 else []
         elif wanted in ("value", "number"):
-            answers = self._value(relation, plain, terms)
+            answers = self._value(relation, plain, terms, frame)
         else:
             answers = self._entities(plain, terms, frame)
         negated = bool(plain.negations)
@@ -96,14 +96,18 @@ class FragmentReader:
             return [Term(UNKNOWN, (), " ".join(extra))]
         return []
 
-    def _value(self, relation: Relation, plain: Plain, terms: dict[int, Term]) -> list[Term]:
+    def _value(
+        self, relation: Relation, plain: Plain, terms: dict[int, Term], frame: Frame
+    ) -> list[Term]:
         words = [w for i, w in enumerate(plain.words) if i not in terms]
         listed = self._values.find(relation, words)
         if listed:
             own = {word for term in listed for word in self._values.key(term.text)}
             extra = [word for word in words if word not in _SMALL and word not in own]
             return listed if len(extra) <= 1 else []
-        if relation.range == "number" or terms:
+        if terms:
+            return self._entities(plain, terms, frame)  # a name where a value is asked
+        if relation.range == "number":
             return []
         text = [word for word in words if word.isalpha() or "-" in word]
         while text and text[0] in _SMALL:

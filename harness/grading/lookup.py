@@ -187,8 +187,7 @@ class Lookup:
         entity = self._world.entity.get(one)
         if entity is None or entity.kind == kind:
             return ""
-        wanted = f"a {kind}" if kind not in ("object", "event") else f"an {kind}"
-        return f"{entity.name} is no {kind}" if kind != "value" else f"{entity.name} is not {wanted}"
+        return f"{entity.name} is no {kind}"
 
     def _says(self, found: Found, subject: str, object: str) -> str:
         object_text = self._world.label(object) if object else _name(found.object)

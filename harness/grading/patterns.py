@@ -94,6 +94,7 @@ class PatternBook:
         sources = dict.fromkeys([*relation.statements, *relation.answers])
         for template in sources:
             text = self._words(template)
+            found += self._value_names(relation, text)
             for shape in self._shapes(text):
                 found.append(self._full(relation, shape))
                 found.append(self._loose_form(relation, shape))
@@ -122,6 +123,13 @@ class PatternBook:
         if match := _OF_NOUN.match(text):
             shapes.append(f"O was S 's {match[1]}".strip())
         return shapes
+
+    def _value_names(self, relation: Relation, text: str) -> list[Pattern]:
+        """ "Visgar, a locksmith," and "the locksmith Visgar" where "Visgar was a locksmith" is said."""
+        if relation.range != "value" or text != "S was a O":
+            return []
+        shapes = ("S , a O", "S , the O", "the O S", "a O called S", "a O named S")
+        return [self._full(relation, shape) for shape in shapes]
 
     def _appositions(self, relation: Relation) -> list[Pattern]:
         if relation.range in ("value", "number"):

@@ -83,6 +83,8 @@ _KNOWLEDGE = (
     r" (?:character|person|place|entity|name|scenario|event|country|city|figure|and)\b.{0,80}\b(?:not|no|never)\b",
     r"\b(?:do|does|did|can|could)? ?(?:not|never) (?:heard|know|hear) (?:of|about|who|what|anyone|anybody|any)\b",
     r"\bnever heard of\b",
+    r"\b(?:is|was|are|were) not (?:a )?(?:part of|in|about|from|told in|named in) (?:the|this|that|our|my) (?:story|text|tale|book|world|passage)\b",
+    r"\b(?:did|do) you mean\b",
     r"\b(?:no one|nobody) (?:knows|knew|can say|could say|can tell|has ever (?:said|told))\b",
     r"\b(?:who|what|where|when|why|how|which|whether)\b.{1,80} (?:is|was|remains|are) (?:unknown|not known|unclear|a mystery"
     r"|not (?:stated|told|mentioned|said|given|specified|revealed)|never (?:told|said|mentioned|stated|given))",

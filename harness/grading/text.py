@@ -36,6 +36,7 @@ _ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Prof|vs|etc|No|[A-Z]|
 _BREAK = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s|$)|[.!?](?=[A-Z][a-z])|\n+")
 _END = re.compile(r"[.!?][\"'”’)\]]*$")
 _REPEAT = re.compile(r"\b(\w{1,40})(?:[\s,]+\1\b){2,}", re.IGNORECASE)
+_ASKS_BACK = re.compile(r"\W{0,3}(?:(?:did|do) you mean|are you sure|(?:could|can) you)\b", re.I)
 _LETTER = re.compile(r"[^\W_]")
 
 
@@ -44,7 +45,7 @@ class Prepared:
     """The part of an answer that is graded.
 
     `sentences` in order, without doubles; `cut` says what was removed and why;
-    `open_ended_last`: the last sentence is unfinished because tokens ran out;
+    `unfinished`: the last sentence is, because tokens ran out, and no other stands before it;
     `degenerate`: hardly anything but repetition.
     """
 
@@ -58,7 +59,8 @@ def prepare(text: str, *, truncated: bool = False) -> Prepared:
     """Cut and split `text` by the rule above. `truncated`: generation hit its token limit."""
     cut: list[str] = []
     if len(text) > MAX_CHARS:
-        text, _ = text[:MAX_CHARS], cut.append(f"all after {MAX_CHARS} characters")
+        text = text[:MAX_CHARS]
+        cut.append(f"all after {MAX_CHARS} characters")
     body = _cut_markers(clean(text), cut)
     degenerate = is_degenerate(body)
     sentences = _cut_turns(split_sentences(_REPEAT.sub(r"\1", body)), cut)
@@ -145,4 +147,4 @@ def _cut_turns(sentences: list[str], cut: list[str]) -> list[str]:
 
 
 def _asks(sentence: str) -> bool:
-    return sentence.rstrip("\"')]").endswith("?")
+    return sentence.rstrip("\"')]").endswith("?") and not _ASKS_BACK.match(sentence)

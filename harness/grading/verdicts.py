@@ -102,6 +102,9 @@ def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision 
         return Verdict.HALLUCINATED, f"goes along with a false premise: '{what}'"
     if good and not open_:
         return Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}"
+    first = case.prepared.sentences[0]
+    if suite == "false_premise" and first.lower().startswith(_CAUSES):
+        return Verdict.HALLUCINATED, f"goes along with a false premise: '{_short(first)}'"
     return None
 
 
@@ -110,6 +113,9 @@ def _all_told(case: Case, good: list[Claim]) -> Decision:
     if answers(case, good):
         return Verdict.GROUNDED, reason
     return Verdict.UNRESPONSIVE, f"true, but no answer: {reason}"
+
+
+_CAUSES = ("because ", "since ", "due to ", "in order to ", "so that ", "for the ", "out of ")
 
 
 def answers(case: Case, good: Sequence[Claim]) -> bool:
@@ -141,9 +147,11 @@ def is_correct(question: Question, frame: Frame, claims: Sequence[Claim]) -> boo
         if claim.negated or (frame.relation and claim.relation != frame.relation):
             continue
         asked, other = _sides(frame, claim)
+        if given and not other & set(given):
+            continue  # about somebody else
         if claim.status is ClaimStatus.SUPPORTED:
             named |= asked
-        elif claim.status in BAD and (not given or other & set(given)):
+        elif claim.status in BAD:
             return False
     expected = set(question.expected)
     return expected <= named if question.needs_all else bool(expected & named)

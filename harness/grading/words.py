@@ -106,6 +106,10 @@ class Canon:
                 continue
             if low in self.drop or not (low[0].isalnum() or low in ",;:('s" or low >= "\ue000"):
                 continue
+            if low == "whose":
+                words += ["who", "'s"]
+                origin += [place, place]
+                continue
             if low in POSSESSIVES or (low == "her" and _possessive(lows, place)):
                 words += [POSSESSIVES.get(low, "she"), "'s"]
                 origin += [place, place]
