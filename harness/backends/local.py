@@ -16,6 +16,7 @@ from harness.backends.batches import Batch, halve, make_batches
 from harness.backends.plain import PlainRunner
 from harness.backends.sampling import choose, uniforms
 from harness.backends.shared_prefix import SharedPrefixRunner, UnsupportedArchitecture
+from harness.backends.tree import Tree
 from harness.errors import BackendError
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
@@ -23,7 +24,8 @@ from harness.models.template import encode_prompt
 from harness.records import Answer, Request
 
 BATCH_TOKENS = 24_576  # tokens held at once
-_LEAVE_SHARE = 8  # finished rows leave together once they are an eighth of the batch
+_CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # keys and values of a batch, by device
+_FEWEST_TOKENS, _MOST_TOKENS = 2048, 49_152
 _PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of a logit
 _STOP, _LENGTH = "stop", "length"
 
@@ -35,14 +37,19 @@ class TransformersBackend:
         self,
         loaded: LoadedModel,
         *,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
         fold: bool = True,
         share_prefix: bool = True,
     ) -> None:
-        if batch_tokens < 1:
+        """batch_tokens: tokens held at once; by default what a fixed share of memory holds.
+
+        fold: may the adapter be folded in where that changes nothing but speed;
+        share_prefix: may prompts share the keys and values of a common prefix.
+        """
+        if batch_tokens is not None and batch_tokens < 1:
             raise BackendError(f"batch_tokens must be at least 1, not {batch_tokens}")
         self._loaded = loaded
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = batch_tokens or _budget(loaded)
         self.folded = fold and fold_adapter(loaded)
         loaded.model.eval()
         self._model = _inner(loaded)
@@ -120,50 +127,46 @@ class TransformersBackend:
         import numpy as np
         import torch
 
-        rows = [(at, s) for at, r in enumerate(batch.requests) for s in range(r.samples + 1)]
-        device = self._model.device
         requests = batch.requests
-        source_R = torch.tensor([at for at, _ in rows], device=device)
-        greedy_R = torch.tensor([sample == 0 for _, sample in rows], device=device)
-        warmth = [requests[at].temperature or 1.0 for at, _ in rows]
-        temperature_R = torch.tensor(warmth, dtype=torch.float64, device=device)
-        limits = np.array([self._limit(requests[at]) for at, _ in rows])
-        steps = int(limits.max())
+        rows = [(at, s) for at, r in enumerate(requests) for s in range(r.samples + 1)]
+        source_R, sample_R = np.array(rows).T
+        tree = Tree(source_R, np.array([self._limit(requests[at]) for at, _ in rows]),
+                    self._stop_ids)  # fmt: skip
+        steps = tree.ids.shape[1]
         uniform_RS = np.zeros((len(rows), steps))
         for row, (at, sample) in enumerate(rows):
             if sample:
                 uniform_RS[row] = uniforms(requests[at], sample, steps)
-        uniform = torch.from_numpy(uniform_RS).to(device)
-        position_R = torch.tensor([len(requests[at].token_ids) for at, _ in rows], device=device)
-        drawn = _Drawn(len(rows), steps)
-        logits_NV = self._runner.prefill(
-            batch.prefix_ids, [r.token_ids[batch.prefix :] for r in requests], batch.arm
-        )
-        self._runner.select(source_R)
-        logits = logits_NV[source_R]
-        held = np.arange(len(rows))  # which row each line of the batch is
-        for step in range(steps):
-            line = torch.from_numpy(held).to(device)
-            ids, logprobs = choose(logits, greedy_R[line], temperature_R[line], uniform[line, step])
-            done = drawn.record(held, step, ids, logprobs, stop=self._stop_ids, limits=limits)
-            if done.all():
+        warmth_N = np.array([request.temperature or 1.0 for request in requests])
+        length_N = np.array([len(request.token_ids) for request in requests])
+        device = self._model.device
+        logits_LV = self._runner.prefill(
+            batch.prefix_ids, [r.token_ids[batch.prefix :] for r in requests],
+            arm=batch.arm, lines=len(rows), steps=steps,
+        )  # fmt: skip
+        while True:
+            _draw(tree, logits_LV, sample_R, warmth_N, uniform_RS)
+            if tree.done:
                 break
-            if done.sum() * _LEAVE_SHARE >= len(held):
-                stay = np.flatnonzero(~done)
-                index = torch.from_numpy(stay).to(device)
-                self._runner.select(index)
-                held, ids, line = held[stay], ids[index], line[index]
-            logits = self._runner.step(ids, position_R[line] + step)
-        return self._answers(batch, rows, drawn)
+            moves = tree.advance()
+            if moves.keep is not None:
+                self._runner.keep(torch.from_numpy(moves.keep).to(device))
+            if len(moves.fork):
+                self._runner.fork(torch.from_numpy(moves.fork).to(device))
+            position_L = torch.from_numpy(length_N[tree.prompt_L] + tree.step - 1)
+            logits_LV = self._runner.step(
+                torch.from_numpy(moves.ids).to(device), position_L.to(device)
+            )
+        return self._answers(batch, rows, tree)
 
     def _limit(self, request: Request) -> int:
         return min(request.max_new_tokens, self._loaded.spec.context - len(request.token_ids))
 
     def _answers(
-        self, batch: Batch, rows: list[tuple[int, int]], drawn: _Drawn
+        self, batch: Batch, rows: list[tuple[int, int]], tree: Tree
     ) -> dict[tuple[str, str], list[Answer]]:
         found: dict[tuple[str, str], list[Answer]] = {}
-        sequences = [drawn.ids[row, : drawn.length[row]].tolist() for row in range(len(rows))]
+        sequences = [tree.ids[row, : tree.length[row]].tolist() for row in range(len(rows))]
         texts = self._loaded.tokenizer.batch_decode(
             sequences, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
@@ -176,7 +179,7 @@ class TransformersBackend:
                 sample=sample,
                 text=texts[row].strip(),
                 token_ids=tuple(ids),
-                logprobs=tuple(drawn.logprobs[row, : len(ids)].tolist()),
+                logprobs=tuple(tree.logprobs[row, : len(ids)].tolist()),
                 finish_reason=_STOP if ids[-1] in self._stop_ids else _LENGTH,
             )
             found.setdefault((request.arm, request.id), []).append(answer)
@@ -211,44 +214,36 @@ class TransformersBackend:
         return shared
 
 
-class _Drawn:
-    """What the rows of a batch have drawn: ids int64 [R, S], log-probabilities [R, S]."""
+def _draw(tree: Tree, logits_LV: Any, sample_R: Any, warmth_N: Any, uniform_RS: Any) -> None:
+    """Draw the next token of every row that goes on, and note it in the tree."""
+    import numpy as np
+    import torch
 
-    def __init__(self, rows: int, steps: int) -> None:
-        import numpy as np
-
-        self.ids = np.zeros((rows, steps), dtype=np.int64)
-        self.logprobs = np.zeros((rows, steps))
-        self.length = np.zeros(rows, dtype=np.int64)
-        self.done = np.zeros(rows, dtype=bool)
-
-    def record(
-        self, held: Any, step: int, ids: Any, logprobs: Any, *, stop: frozenset[int], limits: Any
-    ) -> Any:
-        """Note the tokens of a step; return for each held row (bool) whether it is done."""
-        import numpy as np
-
-        drawn, scores = ids.cpu().numpy(), logprobs.cpu().numpy()
-        open_rows = ~self.done[held]
-        rows = held[open_rows]
-        self.ids[rows, step] = drawn[open_rows]
-        self.logprobs[rows, step] = scores[open_rows]
-        self.length[rows] = step + 1
-        ended = np.isin(drawn[open_rows], list(stop)) | (step + 1 >= limits[rows])
-        self.done[rows] = ended
-        return self.done[held]
+    place, most = tree.places()
+    drawn = sample_R[tree.rows] > 0
+    most = most if drawn.any() else 0  # an all-greedy batch needs no cumulative sums
+    uniform_LK = np.zeros((len(tree.prompt_L), most))
+    uniform_LK[tree.line[drawn], place[drawn]] = uniform_RS[tree.rows[drawn], tree.step]
+    ids_LK, scores_LK = choose(
+        logits_LV, torch.from_numpy(warmth_N[tree.prompt_L]), torch.from_numpy(uniform_LK)
+    )
+    column = np.where(drawn, place + 1, 0)
+    tree.record(ids_LK.numpy()[tree.line, column], scores_LK.numpy()[tree.line, column])
 
 
 def _probe(runner: Any, prompts: list[tuple[int, ...]]) -> Any:
-    """Logits after a prefill, a repetition of rows and a step: [2 N + N, V]."""
+    """Logits after a prefill, and after a step of lines that left and forked: [N + 4, V]."""
     import torch
 
     shared = prompts[0][:4]
-    first = runner.prefill(shared, [prompt[4:] for prompt in prompts], "probe")
-    rows = torch.tensor([0, 0, 1, 2, 2], device=first.device)
-    runner.select(rows)
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=first.device)[rows]
-    second = runner.step(torch.arange(5, 10, device=first.device), lengths)
+    first = runner.prefill(
+        shared, [prompt[4:] for prompt in prompts], arm="probe", lines=4, steps=1
+    )
+    device = first.device
+    runner.keep(torch.tensor([0, 2], device=device))
+    runner.fork(torch.tensor([1, 1], device=device))
+    lengths = torch.tensor([len(prompts[at]) for at in (0, 2, 2, 2)], device=device)
+    second = runner.step(torch.arange(5, 9, device=device), lengths)
     return torch.cat([first, second]).float()
 
 
@@ -265,6 +260,18 @@ def _inner(loaded: LoadedModel) -> Any:
     if loaded.adapter and not loaded.folded:
         return loaded.model.get_base_model()
     return loaded.model
+
+
+def _budget(loaded: LoadedModel) -> int:
+    """How many tokens a batch may hold: from the model's shape, not from free memory."""
+    config = loaded.model.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    size = 4 if loaded.identity["machine"]["dtype"] == "float32" else 2
+    token_bytes = 2 * config.num_hidden_layers * groups * width * size
+    tokens = _CACHE_BYTES[loaded.device] // token_bytes
+    return int(min(max(tokens, _FEWEST_TOKENS), _MOST_TOKENS))
 
 
 def _stop_ids(loaded: LoadedModel) -> frozenset[int]:

@@ -22,25 +22,30 @@ def uniforms(request: Request, sample: int, steps: int) -> Any:
     return np.random.Generator(np.random.Philox(key=key)).random(steps)
 
 
-def choose(logits_RV: Any, greedy_R: Any, temperature_R: Any, uniform_R: Any) -> tuple[Any, Any]:
-    """Choose one token for each row; return ids int64 [R] and log-probabilities float64 [R].
+def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, Any]:
+    """Choose tokens for L lines, each with a greedy row and up to K drawn ones.
 
-    Rows marked in greedy_R (bool) take the most likely token. The others take the token at
-    which the cumulative softmax(logits / temperature), in float64, passes the row's
-    uniform. Log-probabilities are the chosen tokens' at temperature 1, in nats.
+    uniform_LK: float64 on the CPU, one for each drawn row of the line, anything where
+    there is none; K may be 0. Returns ids int64 [L, K + 1], column 0 the most likely
+    token and column k the one at which the cumulative softmax(logits / temperature), in
+    float64, passes the row's uniform; their log-probabilities at temperature 1 in nats,
+    float64 [L, K + 1]; all on the CPU.
     """
     import torch
 
-    logits_RV = logits_RV.float()
-    ids_R = logits_RV.argmax(dim=-1)
-    drawn = (~greedy_R).nonzero().squeeze(-1)
-    if drawn.numel():
-        scaled_SV = logits_RV[drawn].double()
-        scaled_SV.sub_(scaled_SV.amax(dim=-1, keepdim=True)).div_(temperature_R[drawn, None])
-        mass_SV = scaled_SV.exp_().cumsum_(dim=-1)
+    logits_LV = logits_LV.float()
+    best_L = logits_LV.argmax(dim=-1, keepdim=True)
+    if uniform_LK.shape[1] == 0:
+        ids_LK = best_L
+    else:
+        device = logits_LV.device
+        mass_LV = logits_LV.double()
+        mass_LV.sub_(logits_LV.gather(1, best_L)).div_(temperature_L.to(device)[:, None])
+        mass_LV.exp_()
+        torch.cumsum(mass_LV, dim=-1, out=mass_LV)
         # right=True: a token whose probability is zero is never drawn
-        target_S1 = uniform_R[drawn, None] * mass_SV[:, -1:]
-        found_S = torch.searchsorted(mass_SV, target_S1, right=True).squeeze(-1)
-        ids_R[drawn] = found_S.clamp_(max=logits_RV.shape[-1] - 1)
-    logprob_R = logits_RV.gather(1, ids_R[:, None]).squeeze(1).double()
-    return ids_R, logprob_R - logits_RV.logsumexp(dim=-1).double()
+        target_LK = uniform_LK.to(device) * mass_LV[:, -1:]
+        drawn_LK = torch.searchsorted(mass_LV, target_LK, right=True)
+        ids_LK = torch.cat([best_L, drawn_LK.clamp_(max=logits_LV.shape[-1] - 1)], dim=1)
+    scores_LK = logits_LV.gather(1, ids_LK) - logits_LV.logsumexp(dim=-1, keepdim=True)
+    return ids_LK.cpu(), scores_LK.double().cpu()

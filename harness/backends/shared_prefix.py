@@ -1,8 +1,8 @@
-"""Keys and values held once where prompts share them, and once per row where they do not.
+"""Keys and values held once where prompts share them, and once per line where they do not.
 
 The engine's own cache and attention, hung into transformers' interfaces. Every layer keeps
-two stretches: the prefix that all rows of a batch share, attended by all rows as one matrix
-product, and a stretch for each row, preallocated in steps. One softmax joins the two.
+two stretches: the prefix that all lines of a batch share, attended by all as one matrix
+product, and a stretch for each line of the batch. One softmax joins the two.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 ATTENTION = "bordor_shared_prefix"
-_GROW = 16  # tokens by which a row's stretch grows
 # What an architecture may ask of its attention that this one does not do.
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias", "sliding_window")
 
@@ -20,42 +19,54 @@ class UnsupportedArchitecture(Exception):
 
 
 class Layer:
-    """One layer's keys and values: shared [Hkv, P, D] and own [R, Hkv, capacity, D]."""
+    """One layer's keys and values: shared [Hkv, P, D] and own [lines, Hkv, length, D].
 
-    def __init__(self, shared: tuple[Any, Any] | None) -> None:
+    The own stretches lie in buffers with room for all the lines and tokens to come.
+    """
+
+    def __init__(self, shared: tuple[Any, Any] | None, room: tuple[int, int]) -> None:
         self.shared = shared
-        self.keys: Any = None
-        self.values: Any = None
+        self.lines = 0
         self.length = 0
+        self._room = room
+        self._buffers: list[Any] = []
+
+    def own(self) -> tuple[Any, Any]:
+        """Keys and values of the lines, as views."""
+        keys, values = (b[: self.lines, :, : self.length] for b in self._buffers)
+        return keys, values
 
     def append(self, keys: Any, values: Any) -> None:
-        """Add [R, Hkv, T, D] to the rows' own stretches."""
-        import torch
+        """Add [lines, Hkv, T, D] to the lines' own stretches."""
+        if not self._buffers:
+            lines, tokens = self._room
+            self.lines = keys.shape[0]
+            room = (max(lines, self.lines), keys.shape[1], max(tokens, keys.shape[2]))
+            self._buffers = [b.new_empty((*room, b.shape[3])) for b in (keys, values)]
+        end = self.length + keys.shape[2]
+        for buffer, new in zip(self._buffers, (keys, values), strict=True):
+            buffer[: self.lines, :, self.length : end] = new
+        self.length = end
 
-        new = self.length + keys.shape[2]
-        if self.keys is None:
-            self.keys, self.values = keys, values
-        else:
-            if new > self.keys.shape[2]:
-                room = list(keys.shape)
-                room[2] = new - self.keys.shape[2] + _GROW - 1
-                space = keys.new_empty(room)
-                self.keys = torch.cat([self.keys, space], dim=2)
-                self.values = torch.cat([self.values, space], dim=2)
-            self.keys[:, :, self.length : new] = keys
-            self.values[:, :, self.length : new] = values
-        self.length = new
+    def keep(self, lines: Any) -> None:
+        """Let all lines go but these."""
+        for buffer in self._buffers:
+            buffer[: len(lines), :, : self.length] = buffer[lines, :, : self.length]
+        self.lines = len(lines)
 
-    def select(self, rows: Any) -> None:
-        """Keep or repeat rows."""
-        self.keys = self.keys[rows]
-        self.values = self.values[rows]
+    def fork(self, lines: Any) -> None:
+        """Append a copy of each of these lines."""
+        end = self.lines + len(lines)
+        for buffer in self._buffers:
+            buffer[self.lines : end, :, : self.length] = buffer[lines, :, : self.length]
+        self.lines = end
 
 
-def make_cache(prefix: list[tuple[Any, Any]] | None, pad_R: Any) -> Any:
-    """Return a cache for rows whose own stretches begin with `pad_R` (int64 [R]) blanks.
+def make_cache(prefix: list[tuple[Any, Any]] | None, pad_L: Any, room: tuple[int, int]) -> Any:
+    """Return a cache for lines whose own stretches begin with `pad_L` (int64 [L]) blanks.
 
-    prefix: for every layer keys and values [Hkv, P, D], or None for none.
+    prefix: for every layer keys and values [Hkv, P, D], or None for none; room: the most
+    lines, and tokens in a line, to come.
     """
     from transformers.cache_utils import Cache
 
@@ -64,31 +75,37 @@ def make_cache(prefix: list[tuple[Any, Any]] | None, pad_R: Any) -> Any:
 
         def __init__(self) -> None:
             super().__init__(layers=[])
-            self.rows: list[Layer] = []
+            self.held: list[Layer] = []
             self.mask: Any = None
-            self.pad = pad_R
+            self.pad = pad_L
 
         def update(self, key_states: Any, value_states: Any, layer_idx: int, *args: Any,
                    **kwargs: Any) -> tuple[Any, Any]:  # fmt: skip
-            while len(self.rows) <= layer_idx:
-                at = len(self.rows)
-                self.rows.append(Layer(prefix[at] if prefix else None))
-            self.rows[layer_idx].append(key_states, value_states)
+            while len(self.held) <= layer_idx:
+                self.held.append(Layer(prefix[len(self.held)] if prefix else None, room))
+            self.held[layer_idx].append(key_states, value_states)
             return key_states, value_states
 
         def get_seq_length(self, layer_idx: int = 0) -> int:
             shared = prefix[0][0].shape[1] if prefix else 0
-            return shared + (self.rows[layer_idx].length if len(self.rows) > layer_idx else 0)
+            return shared + (self.held[layer_idx].length if len(self.held) > layer_idx else 0)
 
         def prepare(self, new: int) -> None:
-            """Make the mask for `new` tokens to come: [R, 1, new, own length], or None."""
-            length = (self.rows[0].length if self.rows else 0) + new
+            """Make the mask for `new` tokens to come: [L, 1, new, own length], or None."""
+            length = (self.held[0].length if self.held else 0) + new
             self.mask = _mask(self.pad, new, length)
 
-        def select(self, rows: Any) -> None:
-            self.pad = self.pad[rows]
-            for layer in self.rows:
-                layer.select(rows)
+        def keep(self, lines: Any) -> None:
+            self.pad = self.pad[lines]
+            for layer in self.held:
+                layer.keep(lines)
+
+        def fork(self, lines: Any) -> None:
+            import torch
+
+            self.pad = torch.cat([self.pad, self.pad[lines]])
+            for layer in self.held:
+                layer.fork(lines)
 
     return SharedPrefixCache()
 
@@ -100,73 +117,69 @@ def joint_attention(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float = 1.0,
     dropout: float = 0.0, **options: Any,
 ) -> tuple[Any, None]:  # fmt: skip
-    """Attend to the shared prefix and to the row's own stretch with one softmax.
+    """Attend to the shared prefix and to the line's own stretch with one softmax.
 
-    query: [R, Hq, T, D]; returns [R, T, Hq, D]. Raises UnsupportedArchitecture for an
+    query: [L, Hq, T, D]; returns [L, T, Hq, D]. Raises UnsupportedArchitecture for an
     attention with soft caps, sinks, biases or windows.
     """
-    import torch
-
     if attention_mask is not None or not _current:
         raise UnsupportedArchitecture("a mask of its own")
     for name in _UNSUPPORTED:
         if options.get(name) is not None:
             raise UnsupportedArchitecture(name)
     cache = _current[-1]
-    layer = cache.rows[module.layer_idx]
-    rows, heads, new, width = query.shape
-    groups = layer.keys.shape[1]
-    repeat = heads // groups
-    query = query * scaling
-    own_keys = layer.keys[:, :, : layer.length]
-    own_values = layer.values[:, :, : layer.length]
-    query_own = query.reshape(rows, groups, repeat * new, width)
-    scores = torch.matmul(query_own, own_keys.transpose(2, 3))
+    layer = cache.held[module.layer_idx]
+    own_keys, own_values = layer.own()
+    lines, heads, new, width = query.shape
+    groups = own_keys.shape[1]
+    query = (query * scaling).reshape(lines, groups, heads // groups * new, width)
+    scores = (query @ own_keys.transpose(2, 3)).float()
     if cache.mask is not None:
-        mask = cache.mask if repeat == 1 else cache.mask.repeat(1, 1, repeat, 1)
-        scores = scores + mask
+        scores += cache.mask.repeat(1, 1, heads // groups, 1)
     if layer.shared is None:
-        weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-        out = torch.matmul(weights, own_values)
+        out = scores.softmax(dim=-1).to(query.dtype) @ own_values
     else:
-        out = _join(query_own, scores, own_values, *layer.shared)
-    out = out.reshape(rows, groups * repeat, new, width)
+        out = _join(query, scores, own_values, *layer.shared)
+    out = out.reshape(lines, heads, new, width)
     return out.transpose(1, 2).contiguous(), None
 
 
-def _join(query: Any, scores: Any, own_values: Any, keys: Any, values: Any) -> Any:
-    """Attend to the prefix [G, P, D] too, for query [R, G, N, D] with own scores [R, G, N, T]."""
+def _join(query: Any, own: Any, own_values: Any, keys: Any, values: Any) -> Any:
+    """Attend to the prefix [G, P, D] too, for query [L, G, N, D] with own scores [L, G, N, T]."""
     import torch
 
-    rows, groups, count, width = query.shape
-    flat = query.transpose(0, 1).reshape(groups, rows * count, width)
-    shared = torch.matmul(flat, keys.transpose(1, 2))
-    shared = shared.view(groups, rows, count, -1).transpose(0, 1)
-    length = shared.shape[-1]
-    joint = torch.cat([shared, scores], dim=-1)
-    weights = torch.softmax(joint, dim=-1, dtype=torch.float32).to(query.dtype)
-    out = torch.matmul(weights[..., length:], own_values)
-    flat = weights[..., :length].transpose(0, 1).reshape(groups, rows * count, length)
-    return out + torch.matmul(flat, values).view(groups, rows, count, width).transpose(0, 1)
+    lines, groups, count, width = query.shape
+    flat = query.transpose(0, 1).reshape(groups, lines * count, width)
+    shared = (flat @ keys.transpose(1, 2)).float()  # [G, L N, P]: one product for all lines
+
+    def by_line(x: Any) -> Any:
+        return x.view(groups, lines, count, -1).transpose(0, 1)
+
+    top = torch.maximum(own.amax(-1, keepdim=True), by_line(shared.amax(-1, keepdim=True)))
+    own.sub_(top).exp_()
+    shared.sub_(top.transpose(0, 1).reshape(groups, lines * count, 1)).exp_()
+    total = own.sum(-1, keepdim=True) + by_line(shared.sum(-1, keepdim=True))
+    out = own.to(query.dtype) @ own_values + by_line(shared.to(query.dtype) @ values)
+    return out / total.to(query.dtype)
 
 
-def _mask(pad_R: Any, new: int, length: int) -> Any:
-    """Blanks at the head of a row, and what lies ahead of a token, are not attended."""
+def _mask(pad_L: Any, new: int, length: int) -> Any:
+    """Blanks at the head of a line, and what lies ahead of a token, are not attended."""
     import torch
 
-    padded = bool((pad_R > 0).any())
+    padded = bool((pad_L > 0).any())
     if new == 1 and not padded:
         return None
-    key_T = torch.arange(length, device=pad_R.device)
-    query_N = torch.arange(length - new, length, device=pad_R.device)
+    key_T = torch.arange(length, device=pad_L.device)
+    query_N = torch.arange(length - new, length, device=pad_L.device)
     seen = key_T[None, :] <= query_N[:, None]
     if padded:
         # a blank query sees itself, so that its softmax is not empty
         itself = key_T[None, :] == query_N[:, None]
-        seen = (seen & (key_T >= pad_R[:, None])[:, None, :]) | itself
+        seen = (seen & (key_T >= pad_L[:, None])[:, None, :]) | itself
     else:
         seen = seen[None]
-    mask = torch.zeros(seen.shape, device=pad_R.device)
+    mask = torch.zeros(seen.shape, device=pad_L.device)
     return mask.masked_fill_(~seen, float("-inf"))[:, None]
 
 
@@ -183,43 +196,45 @@ class SharedPrefixRunner:
         self._prefix: list[tuple[Any, Any]] | None = None
         self._known: tuple[Any, tuple[int, ...]] | None = None
 
-    def prefill(self, prefix: tuple[int, ...], prompts: list[tuple[int, ...]], arm: str) -> Any:
+    def prefill(
+        self, prefix: tuple[int, ...], prompts: list[tuple[int, ...]], *, arm: str,
+        lines: int, steps: int,
+    ) -> Any:  # fmt: skip
         """Run the prompts behind their shared prefix; return logits [N, V] of the last tokens.
 
-        prompts: what follows the prefix, at least one token each. The keys and values of
-        the last prefix are kept for the next batch that begins with it.
+        prompts: what follows the prefix, at least one token each. `lines` and `steps` say
+        how many lines and new tokens may come. The last prefix's keys and values are kept
+        for the next batch of its arm that begins with it.
         """
-        import torch
-
         device = self._model.device
         if self._known != (arm, prefix):
             self._prefix = self._run_prefix(prefix) if prefix else None
             self._known = (arm, prefix)
-        width = max(len(prompt) for prompt in prompts)
-        ids_NT = torch.zeros((len(prompts), width), dtype=torch.long)
-        for row, prompt in enumerate(prompts):
-            ids_NT[row, width - len(prompt) :] = torch.tensor(prompt)
-        pad_N = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
-        self._cache = make_cache(self._prefix, pad_N)
-        position_NT = torch.arange(width, device=device)[None] - pad_N[:, None]
-        return self._forward(ids_NT.to(device), position_NT.clamp_(min=0) + len(prefix))
+        ids_NT, pad_N = left_pad(prompts, device)
+        width = ids_NT.shape[1]
+        self._cache = make_cache(self._prefix, pad_N, (lines, width + steps))
+        position_NT = _arange(width, device)[None] - pad_N[:, None]
+        return self._forward(ids_NT, position_NT.clamp_(min=0) + len(prefix))
 
-    def step(self, ids_R: Any, position_R: Any) -> Any:
-        """Feed one token to each row; return logits [R, V]."""
-        return self._forward(ids_R[:, None], position_R[:, None])
+    def step(self, ids_L: Any, position_L: Any) -> Any:
+        """Feed one token to each line; return logits [L, V]."""
+        return self._forward(ids_L[:, None], position_L[:, None])
 
-    def select(self, rows: Any) -> None:
-        """Keep or repeat rows, by index."""
-        self._cache.select(rows)
+    def keep(self, lines: Any) -> None:
+        """Let all lines go but these, by index."""
+        self._cache.keep(lines)
+
+    def fork(self, lines: Any) -> None:
+        """Append a copy of each of these lines."""
+        self._cache.fork(lines)
 
     def _run_prefix(self, prefix: tuple[int, ...]) -> list[tuple[Any, Any]]:
         import torch
 
-        device = self._model.device
-        self._cache = make_cache(None, torch.zeros(1, dtype=torch.long, device=device))
-        ids_1T = torch.tensor([prefix], device=device)
-        self._forward(ids_1T, torch.arange(len(prefix), device=device)[None])
-        return [(layer.keys[0], layer.values[0]) for layer in self._cache.rows]
+        ids_1T, pad_1 = left_pad([prefix], self._model.device)
+        self._cache = make_cache(None, torch.zeros_like(pad_1), (1, len(prefix)))
+        self._forward(ids_1T, _arange(len(prefix), self._model.device)[None])
+        return [tuple(x[0] for x in layer.own()) for layer in self._cache.held]
 
     def _forward(self, ids: Any, positions: Any) -> Any:
         self._cache.prepare(ids.shape[1])
@@ -232,3 +247,19 @@ class SharedPrefixRunner:
         finally:
             _current.pop()
         return out.logits[:, -1]
+
+
+def left_pad(prompts: list[tuple[int, ...]], device: Any) -> tuple[Any, Any]:
+    """Return token ids int64 [N, T] with blanks (0) on the left, and their number [N]."""
+    import torch
+
+    width = max(len(prompt) for prompt in prompts)
+    ids_NT = torch.tensor([(0,) * (width - len(prompt)) + prompt for prompt in prompts])
+    pad_N = torch.tensor([width - len(prompt) for prompt in prompts])
+    return ids_NT.to(device), pad_N.to(device)
+
+
+def _arange(length: int, device: Any) -> Any:
+    import torch
+
+    return torch.arange(length, device=device)

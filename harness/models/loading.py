@@ -149,6 +149,7 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     config = read_json(folder / "config.json")
@@ -156,17 +157,27 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
     if spec.quantisation != "none" and "quantization_config" not in config:
         options["quantization_config"] = quantisation_config(spec, dtype)
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             device_map={"": device},
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (
+        SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError
+    ) as error:  # fmt: skip
         raise ModelError(f"{folder}: cannot be loaded: {_first_line(error)}") from error
+    missing = sorted(report["missing_keys"]) + [str(key) for key in report["mismatched_keys"]]
+    if missing:  # transformers would fill them with random numbers
+        raise ModelError(
+            f"{folder}: its files lack {len(missing)} of the weights its config asks for "
+            f"({missing[0]}, ...): fetch or save the model again"
+        )
+    return model
 
 
 def quantisation_config(spec: ModelSpec, dtype: Any) -> Any:

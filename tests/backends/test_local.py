@@ -167,10 +167,10 @@ def test_memory_running_out_halves_the_batch(load, make_requests, monkeypatch):
     wanted = backend.generate(requests)
     prefill = backend._runner.prefill
 
-    def narrow(prefix, prompts, arm):
+    def narrow(prefix, prompts, **options):
         if len(prompts) > 2:
             raise torch.OutOfMemoryError("no room")
-        return prefill(prefix, prompts, arm)
+        return prefill(prefix, prompts, **options)
 
     monkeypatch.setattr(backend._runner, "prefill", narrow)
     got = backend.generate(requests)

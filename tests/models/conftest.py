@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -88,3 +90,9 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def adapter(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Path:
     return save_adapter(tmp_path_factory.mktemp("adapters") / "tiny-adapter", llama)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """This module, for tests that build models of their own."""
+    return sys.modules[__name__]
