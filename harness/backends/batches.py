@@ -41,9 +41,11 @@ def make_batches(requests: Sequence[Request], *, batch_tokens: int) -> list[Batc
     batches = []
     ordered = sorted(requests, key=lambda request: (request.arm, request.token_ids, request.id))
     for arm, members in groupby(ordered, key=lambda request: request.arm):
-        budget = int(batch_tokens * _FLOOR_SHARE) if arm == "floor" else batch_tokens
         for prefix, group in _split(list(members), 0):
+            budget = batch_tokens
             if arm == "floor":
+                whole = sum(_held(request, prefix) for request in group)
+                budget = int(min(batch_tokens, whole) * _FLOOR_SHARE)
                 group = sorted(group, key=lambda request: content_hash(request.id))
             else:
                 group = sorted(group, key=lambda request: (-len(request.token_ids), request.id))
@@ -89,14 +91,19 @@ def _cut(group: list[Request], prefix: int, budget: int) -> list[list[Request]]:
     parts: list[list[Request]] = []
     held = budget + 1
     for request in group:
-        private = len(request.token_ids) - prefix + request.max_new_tokens
-        tokens = private * (request.samples + 1)
+        tokens = _held(request, prefix)
         if held + tokens > budget:
             parts.append([])
             held = 0
         parts[-1].append(request)
         held += tokens
     return parts
+
+
+def _held(request: Request, prefix: int) -> int:
+    """Tokens that the rows of a request hold at most, behind the shared prefix."""
+    private = len(request.token_ids) - prefix + request.max_new_tokens
+    return private * (request.samples + 1)
 
 
 def _common(first: tuple[int, ...], last: tuple[int, ...]) -> int:

@@ -55,7 +55,11 @@ def test_prompts_with_a_long_system_prompt_ride_apart_from_those_without(make_re
 def test_arms_never_mix_and_the_floor_meets_other_neighbours(make_requests):
     requests = make_requests(40)
     floor = [replace(request, arm="floor") for request in requests]
-    batches = make_batches(requests + floor, batch_tokens=1200)
+    for budget in (1200, BIG):
+        check_neighbours(make_batches(requests + floor, batch_tokens=budget))
+
+
+def check_neighbours(batches):
     together = {"adapter": [], "floor": []}
     for batch in batches:
         assert {request.arm for request in batch.requests} == {batch.arm}

@@ -190,27 +190,3 @@ def test_folding_is_the_four_bit_model_and_not_another(load, make_requests):
     gaps = [abs(x - y) for a, b in zip(one, other, strict=True)
             for x, y in zip(a.logprobs, b.logprobs, strict=True)]  # fmt: skip
     assert max(gaps) < 1e-3
-
-
-def test_an_architecture_with_windows_falls_back_and_says_so(tmp_path, make_requests, tiny):
-    import torch
-    from transformers import MistralConfig, MistralForCausalLM
-
-    from harness.models.loading import load_model
-    from harness.models.registry import resolve_model
-
-    tiny.save_tokenizer(tmp_path)
-    torch.manual_seed(0)
-    config = MistralConfig(
-        vocab_size=320, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, sliding_window=8, bos_token_id=1,
-        eos_token_id=2, pad_token_id=3, max_position_embeddings=128,
-    )  # fmt: skip
-    MistralForCausalLM(config).save_pretrained(tmp_path)
-    loaded = load_model(resolve_model(str(tmp_path), quantisation="none"))
-    with pytest.warns(UserWarning, match="cannot share a prefix"):
-        backend = TransformersBackend(loaded)
-    assert not backend.shares_prefix
-    requests = make_requests(8)
-    wanted = [tuple(generate_one(loaded, request)[0]) for request in requests]
-    assert [answer.token_ids for answer in backend.generate(requests)] == wanted

@@ -58,8 +58,11 @@ def test_the_marks_of_the_format_stay_plain_text(tokenizer):
 
 
 def test_a_bos_inside_a_question_is_refused(tokenizer):
+    chat = [{"role": "user", "content": "What is <s>?"}]
     with pytest.raises(ModelError, match="2 BOS"):
-        encode_prompt(tokenizer, [{"role": "user", "content": "What is <s>?"}])
+        encode_prompt(tokenizer, chat)
+    with pytest.raises(ModelError, match="2 BOS"):
+        render(tokenizer, chat, add_generation_prompt=True)
 
 
 def test_roles_out_of_order_are_refused(tokenizer):
