@@ -179,8 +179,9 @@ class RunFolder:
             raise StoreError(f"{self.path / name}: damaged: {error}; {_remedy(name)}") from None
 
     def write_json(self, name: str, data: Any) -> None:
-        """Write one JSON file, whole or not at all."""
-        write_json(self.path / name, data)
+        """Write one JSON file, whole or not at all. Raises StoreError."""
+        with _told(self.path / name):
+            write_json(self.path / name, data)
 
     def read_records(self, name: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield the records of a JSONL file. Raises StoreError naming file and line."""
@@ -200,7 +201,7 @@ class RunFolder:
     def write_records(self, name: str, records: Iterable[Any]) -> int:
         """Write a JSONL file record by record, whole or not at all; returns the count."""
         count = 0
-        with atomic_file(self.path / name) as file:
+        with _told(self.path / name), atomic_file(self.path / name) as file:
             for record in records:
                 file.write(to_json(record) + "\n")
                 count += 1
@@ -237,7 +238,7 @@ class RunFolder:
     def append_shard(self, answers: Sequence[Answer]) -> None:
         """Append the answers of one shard and bring them to the disk."""
         data = "".join(to_json(answer) + "\n" for answer in answers).encode()
-        with (self.path / ANSWERS).open("ab") as file:
+        with _told(self.path / ANSWERS), (self.path / ANSWERS).open("ab") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -283,6 +284,18 @@ def write_json(path: Path, data: Any) -> None:
 def records_text(records: Iterable[Any]) -> str:
     """Records as the text of a JSONL file."""
     return "".join(to_json(record) + "\n" for record in records)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell a full disk or a lost folder as a StoreError that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be written: {error.strerror or error}; what was finished before "
+            "is kept: make room, then run the same command again"
+        ) from error
 
 
 def _answer_key(line: bytes) -> tuple[str, int] | None:
