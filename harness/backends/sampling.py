@@ -36,16 +36,20 @@ def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, An
     logits_LV = logits_LV.float()
     best_L = logits_LV.argmax(dim=-1, keepdim=True)
     if uniform_LK.shape[1] == 0:
-        ids_LK = best_L
+        ids_LK, total_L = best_L, logits_LV.logsumexp(dim=-1, keepdim=True)
     else:
         device = logits_LV.device
+        top_L = logits_LV.gather(1, best_L)
         mass_LV = logits_LV.double()
-        mass_LV.sub_(logits_LV.gather(1, best_L)).div_(temperature_L.to(device)[:, None])
-        mass_LV.exp_()
+        mass_LV.sub_(top_L).div_(temperature_L.to(device)[:, None]).exp_()
         torch.cumsum(mass_LV, dim=-1, out=mass_LV)
         # right=True: a token whose probability is zero is never drawn
         target_LK = uniform_LK.to(device) * mass_LV[:, -1:]
         drawn_LK = torch.searchsorted(mass_LV, target_LK, right=True)
         ids_LK = torch.cat([best_L, drawn_LK.clamp_(max=logits_LV.shape[-1] - 1)], dim=1)
-    scores_LK = logits_LV.gather(1, ids_LK) - logits_LV.logsumexp(dim=-1, keepdim=True)
+        if bool((temperature_L == 1).all()):  # the sum is there already
+            total_L = mass_LV[:, -1:].log() + top_L
+        else:
+            total_L = logits_LV.logsumexp(dim=-1, keepdim=True)
+    scores_LK = logits_LV.gather(1, ids_LK) - total_L
     return ids_LK.cpu(), scores_LK.double().cpu()
