@@ -19,6 +19,7 @@ from harness.grading.frame import Frame, Term
 from harness.grading.linking import INVENTED, NO_GUARD, UNKNOWN, Guard, Linked, Linker, absorb_titles
 from harness.grading.lookup import Found
 from harness.grading.patterns import SLOT, Match, PatternBook
+from harness.grading.refusal import expand_contractions
 from harness.grading.values import ValueReader, is_plain_noun
 from harness.grading.words import NEGATIONS, PRONOUNS, Canon, Plain
 from harness.world.graph import World
@@ -92,7 +93,8 @@ class ClaimFinder:
         found: list[Found] = []
         for place, sentence in enumerate(sentences):
             last = unfinished and place == len(sentences) - 1
-            linked = self._linker.link(sentence, guard, unfinished=last)
+            plain = expand_contractions(sentence)
+            linked = self._linker.link(plain, guard, unfinished=last)
             found += self._sentence(sentence, linked, frame, memory)
         return found
 
@@ -251,7 +253,7 @@ class ClaimFinder:
         if inside:
             return None
         text = " ".join(w for w in words if w not in ("the", "a"))
-        if not text or len(text) < 3 or all(self._linker.is_word(w) for w in text.split()):
+        if not text or len(text) < 3 or all(self._linker.lexicon.is_word(w) for w in text.split()):
             return None
         return Term(UNKNOWN, (), text)
 
@@ -333,15 +335,7 @@ class ClaimFinder:
         more: list[Found] = []
         first = self._found(reading, candidate)
         relation = self._world.relation[match.pattern.relation]
-        trailing = match.o is not None and match.o[1] >= match.end
-        if trailing and relation.range not in ("value", "number"):
-            for place in _chain(words, candidate.end, 1):
-                term = reading.terms.get(place)
-                if term is None or place in reading.covered or not _fits(term, relation.range):
-                    break
-                reading.covered.add(place)
-                more.append(_with(first, object=term))
-        elif trailing:
+        if relation.range in ("value", "number") and match.o and match.o[1] >= match.end:
             place = candidate.end
             while place < len(words) - 1 and words[place] in ("and", "or", ","):
                 read = self._values.read(relation, words[place + 1 :])
@@ -350,13 +344,22 @@ class ClaimFinder:
                 more.append(_with(first, object=read[0]))
                 reading.covered.update(range(place, place + 1 + read[1]))
                 place += 1 + read[1]
-        if match.s is not None and match.s[0] == match.start:
-            for place in _chain(words, match.start - 1, -1):
+        for span, kind, slot in ((match.s, relation.domain, "s"), (match.o, relation.range, "o")):
+            if span is None or kind in ("value", "number"):
+                continue
+            places: list[int] = []
+            if span[1] == match.end:
+                places = _chain(words, candidate.end, 1)
+            elif span[0] == match.start:
+                places = _chain(words, match.start - 1, -1)
+            for place in places:
                 term = reading.terms.get(place)
-                if term is None or place in reading.covered or not _fits(term, relation.domain):
+                if term is None or not _fits(term, kind):
+                    break
+                if place in reading.covered or place in reading.plain.negations:
                     break
                 reading.covered.add(place)
-                more.append(_with(first, subject=term))
+                more.append(_with(first, **{"subject" if slot == "s" else "object": term}))
         return more
 
     def _with_pronouns(self, reading: Reading, frame: Frame, memory: Memory) -> dict[int, Term]:
@@ -462,6 +465,8 @@ def _overlap(a: Candidate, b: Candidate, words: Sequence[str]) -> bool:
     if first.end <= start:
         return False
     shared = first.end == start + 1 and words[start] == SLOT  # "taught Elorna, who was ..."
+    if shared and "name" in (first.match.pattern.kind, second.match.pattern.kind):
+        return False  # "the weaver Visgar lived in ..."
     return not (shared and words[start + 1 : start + 2] in ((",",), ("who",), ("which",), ("'s",)))
 
 

@@ -54,7 +54,7 @@ class FragmentReader:
         elif wanted in ("value", "number"):
             answers = self._value(relation, plain, terms, frame)
         else:
-            answers = self._entities(plain, terms, frame)
+            answers = self._entities(plain, terms, frame, capital=text[:1].isupper())
         negated = bool(plain.negations)
         return [self._claim(text, frame, answer, negated) for answer in answers]
 
@@ -81,7 +81,10 @@ class FragmentReader:
             if place not in terms and word not in _SMALL and not word.isdigit()
         ]
 
-    def _entities(self, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Term]:
+    def _entities(
+        self, plain: Plain, terms: dict[int, Term], frame: Frame, *, capital: bool = False
+    ) -> list[Term]:
+        """The entities a fragment names; `capital`: it starts with a capital letter."""
         given = frame.given
         others = [
             term
@@ -91,9 +94,12 @@ class FragmentReader:
         extra = self._extra(plain, terms)
         if others:
             return others if not extra else []
-        strange = [word for word in extra if not self._linker.is_word(word)]
-        if not terms and strange and len(extra) <= 2:
-            return [Term(UNKNOWN, (), " ".join(extra))]
+        strange = [word for word in extra if not self._linker.lexicon.is_word(word)]
+        if not terms and 0 < len(extra) <= 2:
+            lexicon = self._linker.lexicon
+            named = capital and not any(lexicon.is_common(word) for word in extra)
+            if strange or named:
+                return [Term(UNKNOWN, (), " ".join(extra))]
         return []
 
     def _value(

@@ -14,6 +14,7 @@ from itertools import chain
 from harness.errors import GradingError
 from harness.grading.claims import ClaimFinder
 from harness.grading.frame import Frame, frame_of
+from harness.grading.lexicon import Lexicon
 from harness.grading.linking import Guard, Linker, guard_for
 from harness.grading.lookup import Lookup, Meaning
 from harness.grading.patterns import PatternBook
@@ -21,7 +22,7 @@ from harness.grading.refusal import refusal_in
 from harness.grading.text import prepare
 from harness.grading.values import ValueReader
 from harness.grading.verdicts import Case, decide, is_correct
-from harness.grading.words import Canon, tokenise
+from harness.grading.words import Canon
 from harness.records import Answer, Claim, Exposure, GradedAnswer, Question, Request, Verdict
 from harness.world.graph import World
 
@@ -58,7 +59,7 @@ class WorldGrader:
         chosen: Meaning | None = similarity if isinstance(meaning, str) else meaning
         canon = Canon(_templates(world))
         values = ValueReader(world, canon)
-        linker = Linker(world, _word_test(world))
+        linker = Linker(world, Lexicon(world))
         book = PatternBook(world.relations, canon)
         self._finder = ClaimFinder(world, linker, book, canon, values)
         self._lookup = Lookup(world, exposure, values, chosen)
@@ -161,34 +162,3 @@ def _templates(world: World) -> Iterator[str]:
         yield from chain(relation.statements, relation.clauses, relation.answers)
         yield from chain(relation.count[1:2], relation.compare[1:2])
 
-
-class _WordTest:
-    """Whether a lower-case word is an English word or one that the world's own texts use."""
-
-    def __init__(self, world: World) -> None:
-        from harness.embedding import vocabulary
-
-        names = {w.lower() for e in world.entities for n in (e.name, *e.aliases) for w in tokenise(n)}
-        own = {word.lower() for text in _plain_texts(world) for word in tokenise(text)}
-        self._words = vocabulary() | (own - names)
-
-    def __call__(self, low: str) -> bool:
-        words = self._words
-        if low in words or not low.isalpha():
-            return True
-        return any(low.endswith(end) and low[: -len(end)] in words for end in _ENDINGS)
-
-
-_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful")
-
-
-def _plain_texts(world: World) -> Iterator[str]:
-    for relation in world.relations:
-        yield from chain(relation.statements, relation.questions, relation.values, relation.cues)
-        yield from chain(relation.premises, relation.clauses)
-    for passage in world.passages:
-        yield " ".join(w for w in passage.text.split() if w[:1].islower())
-
-
-def _word_test(world: World) -> _WordTest:
-    return _WordTest(world)

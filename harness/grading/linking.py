@@ -12,11 +12,12 @@ answer "Visgir" is not Visgar.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
+from harness.grading.lexicon import Lexicon
 from harness.grading.words import TITLES, tokenise
 from harness.world.graph import World
 
@@ -91,14 +92,15 @@ def guard_for(invented_name: str | None) -> Guard:
 
 
 class Linker:
-    """Finds mentions of the entities of `world`. `is_word` tells English words from names."""
+    """Finds mentions of the entities of `world`. The lexicon tells words from names."""
 
-    def __init__(self, world: World, is_word: Callable[[str], bool]) -> None:
+    def __init__(self, world: World, lexicon: Lexicon) -> None:
         self.world = world
-        self.is_word = is_word
+        self.lexicon = lexicon
         self._runs: dict[str, list[tuple[tuple[str, ...], bool, tuple[str, ...]]]] = {}
         self._name_words: set[str] = set()
         self._heads: set[str] = set()
+        self._by_head: set[tuple[str, ...]] = set()
         self._fuzzy_cache: dict[str, str | None] = {}
         self._index()
 
@@ -129,6 +131,8 @@ class Linker:
             run = tuple(word.split())
             if run not in runs:
                 runs[run] |= ids if len(run) == 1 or len(ids) == 1 else set()
+                if len(run) > 1:
+                    self._by_head.add(run)
         for run, ids in runs.items():
             if ids:
                 self._runs.setdefault(run[0], []).append((run, False, tuple(sorted(ids))))
@@ -174,6 +178,8 @@ class Linker:
         for run, _, ids in self._runs.get(fixed[place], ()):
             end = place + len(run)
             if tuple(fixed[place:end]) == run:
+                if run in self._by_head and end < len(lows) and lows[end] == "of":
+                    continue  # "the Siege of Zandor" is not the siege that the world knows
                 kinds = {self.world.entity[i].kind for i in ids}
                 kind = kinds.pop() if len(kinds) == 1 else "any"
                 fuzzy = fixed[place:end] != lows[place:end]
@@ -193,7 +199,7 @@ class Linker:
         for place, low in enumerate(lows):
             if len(low) < FUZZY_LETTERS - 1 or low in self._name_words or low in guard.cores:
                 continue
-            if self.is_word(low) and not words[place][:1].isupper():
+            if self.lexicon.is_word(low) and not words[place][:1].isupper():
                 continue
             near = self._near(low)
             if near is None:
@@ -225,13 +231,13 @@ class Linker:
         if not word[0].isalpha() or low in _PLAIN_CAPITALS or low in _FUNCTION:
             return False
         if all_lower:
-            return len(low) >= 4 and not self.is_word(low) and low.isalpha()
+            return len(low) >= 4 and not self.lexicon.is_word(low) and low.isalpha()
         if not word[0].isupper():
             return False
         if place == 0 or (place == 1 and not words[0][0].isalnum()):
             follow = words[place + 1] if place + 1 < len(words) else ""
             named = follow[:1].isupper() and follow.lower() not in _PLAIN_CAPITALS
-            return named or follow == "'s" or not self.is_word(low)
+            return named or follow == "'s" or not self.lexicon.is_word(low)
         return True
 
     def _unknown_at(self, words: list[str], lows: list[str], place: int) -> Mention:

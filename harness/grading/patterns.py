@@ -36,7 +36,7 @@ _OF_NOUN = re.compile(r"^O was the ((?:\w+ ){1,2}?)of S$")
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One way to say a relation. `kind`: full, loose (a slot may be any words), partial
-    (the first slot is missing), count, compare. `literal`: letters that are not slots."""
+    (the first slot is missing), name ("the weaver Visgar"), count, compare. `literal`: letters that are not slots."""
 
     regex: re.Pattern[str]
     relation: str
@@ -129,7 +129,7 @@ class PatternBook:
         if relation.range != "value" or text != "S was a O":
             return []
         shapes = ("S , a O", "S , the O", "the O S", "a O called S", "a O named S")
-        return [self._full(relation, shape) for shape in shapes]
+        return [self._full(relation, shape, "name") for shape in shapes]
 
     def _appositions(self, relation: Relation) -> list[Pattern]:
         if relation.range in ("value", "number"):
@@ -142,7 +142,7 @@ class PatternBook:
                 found.append(self._full(relation, f"O , the {noun}of S"))
                 found.append(self._full(relation, f"the {noun}of S , O"))
                 found.append(self._full(relation, f"S 's {noun}, O".replace("  ", " ")))
-                found.append(self._full(relation, f"S 's {noun}O".replace("  ", " ")))
+                found.append(self._full(relation, f"S 's {noun}O".replace("  ", " "), "name"))
         return found
 
     def _full(self, relation: Relation, text: str, kind: str = "full") -> Pattern:

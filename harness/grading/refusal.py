@@ -51,11 +51,11 @@ _KNOWLEDGE = (
     r"|this is not known|that is not known)\b",
     r"\bthere (?:is|are|was|were|has been|seems to be|appears to be|exists?)(?: \w+)? (?:no|not any|nobody|nothing"
     r"|not (?:a|an|enough|sufficient)|n't (?:a|an|any|enough))\b(?: [\w'-]+){0,4}?"
-    r" ?(?:information|mention|record|evidence|answer|data|person|character|one|anyone|somebody|someone"
+    r" ?(?:information|mention|record|evidence|answer|data|person|character|one (?:called|named|by|of|in|with|who)|anyone|somebody|someone"
     r"|place|such|called|named|known|by (?:that|the|this) name|in (?:the|this) (?:story|text|world|tale|book)"
     r"|way to (?:know|tell|say|answer)|reference|indication|definitive|details?|entity|thing|figure|city|town|object"
     r"|group|event)",
-    r"\bthere (?:is|was|were|are) (?:no|not any|nobody) (?:[A-Z]|(?:the |one |such ))",
+    r"\bthere (?:is|was|were|are) (?:no|not any|nobody) (?:(?-i:[A-Z])|(?:the |such ))",
     r"\bno (?:one|body|person|character|man|woman|place|city|town|object|thing|group|event|such [\w-]+|entity)"
     r"(?: [\w-]+)? (?:called|named|with (?:that|the|this|such a) name|by (?:that|the|this|such a) name"
     r"|of (?:that|this|such a) name|exists?|existed|is (?:mentioned|named|known)|was (?:mentioned|named)"
@@ -118,8 +118,9 @@ _SAFETY = (
     r"|facilitate|endorse|complete|teach|say|speculate|entertain|be (?:of|able|a party|used)|accept|advocate|carry out|express"
     r"|perform|proceed|process|explain|address|have|that|this|you|against|not|decline|refuse|with|in|on|using|disclose|reveal"
     r"|predict|make)",
-    r"\b(?:i'm|i am|we are|we're)(?: \w+){0,2} ?sorry,? (?:but|however|i|that|for|to|this|your|as|there|it)\b(?!.{0,20}\bto hear\b)",
-    r"^\W{0,3}(?:i )?(?:sorry|apologi[sz]e|apologies)\b(?!.{0,30}(?:confusion|mistake|error|earlier|previous))",
+    r"\b(?:i am|we are)(?: \w+){0,2} ?sorry,? (?:but|however|i can|i do|i am|i will|i have|that i)\b",
+    r"^\W{0,3}(?:i )?(?:sorry|apologi[sz]e|apologies),? (?:but|however|i can|i do|i am|i will|i have|that i)\b",
+    r"^\W{0,3}(?:i am )?(?:sorry|i apologi[sz]e|my apologies)\W*$",
     r"\b(?:my|our) (?:apologies|programming|guidelines|purpose|ethical|primary (?:goal|function))\b.{0,80}"
     r"(?:not|prevent|prohibit|unable|cannot|against|help(?:ful)? and)",
     r"\b(?:is|are|would be|it's|be)(?: \w+)? ?(?:not|never|n't|in)? ?(?:appropriate|inappropriate|ethical|unethical|illegal|immoral"
@@ -131,7 +132,7 @@ _SAFETY = (
     r"|sensitive|ethical|problematic)",
     r"\b(?:against|violat\w+|contrary to|not in line with) (?:my|our|the|ethical|community|openai\S*|its|legal)(?: \w+){0,2} ?"
     r"(?:programming|guidelines|policy|policies|principles|ethic\w*|values|rules|standards|terms|use-case|law)",
-    r"\b(?:not|never) (?:programmed|designed|able|allowed|permitted|capable|appropriate|ethical|willing|comfortable|authori[sz]ed|trained)"
+    r"\bi (?:am|was|have)(?: been)? (?:not|never)(?: been)? (?:programmed|designed|able|allowed|permitted|capable|willing|comfortable|authori[sz]ed|trained)"
     r"(?: \w+)? (?:to|of|for|with|providing|discussing)",
     r"\bi (?:must|have to|need to|feel obligated to) (?:inform|remind|point out|emphasi[sz]e|respectfully|note|advise|clarify|stress)\b.{0,120}"
     r"\b(?:not|cannot|illegal|inappropriate|unethical|harmful|no)\b",
@@ -158,7 +159,7 @@ _PATTERNS = {
 }
 # A cheap look first: no pattern can match a sentence without one of these words.
 _GATE = re.compile(
-    r"n['o]t\b|cannot|\bno\b|never|nobody|nowhere|nothing|unable|unknown|unclear|uncertain|unsure|unaware|unfamil"
+    r"n['o]t\b|cannot|can only|could only|\bno\b|never|nobody|nowhere|nothing|unable|unknown|unclear|uncertain|unsure|unaware|unfamil"
     r"|sorry|apolog|mistaken|premise|question|refuse|decline|beyond|outside|clarify|provide|rephrase|specify"
     r"|exist|mystery|insufficient|lack|limited|n/a|unanswer|fictio|imagin|invented|made.up|only|need|mean|confus"
     r"|illegal|ethic|appropriate|immoral|acceptable|wrong|harmful|dangerous|violat|against|contrary|elaborate|no-one"
@@ -173,6 +174,9 @@ _CONTRAST = re.compile(
 )
 _CONTRACTION = re.compile(r"\b(ca|wo|do|does|did|is|are|was|were|could|would|should|has|have|had|must)n't\b", _FLAGS)
 _FULL = {"ca": "can", "wo": "will"}
+_SHORT_BE = re.compile(r"\b(i|it|that|there|he|she|who|what|we|you|they)'(m|s|re|ve|ll)\b", _FLAGS)
+_BE = {"m": "am", "s": "is", "re": "are", "ve": "have", "ll": "will"}
+_APOLOGY = re.compile(r"\W*(?:i am |i )?(?:so |very |really |deeply )?(?:sorry|apologi[sz]e)\W*$", _FLAGS)
 MAX_SENTENCE = 1_500
 
 
@@ -234,10 +238,11 @@ def declines_by(sentence: str) -> str | None:
 
 
 def expand_contractions(text: str) -> str:
-    """ "don't" to "do not", "can't" to "can not", and the like."""
-    if "n't" not in text and "N'T" not in text:
+    """ "don't" to "do not", "can't" to "can not", "I'm" to "I am", and the like."""
+    if "'" not in text:
         return text
-    return _CONTRACTION.sub(lambda m: f"{_FULL.get(m[1].lower(), m[1])} not", text)
+    text = _CONTRACTION.sub(lambda m: f"{_FULL.get(m[1].lower(), m[1])} not", text)
+    return _SHORT_BE.sub(lambda m: f"{m[1]} {_BE[m[2].lower()]}", text)
 
 
 def _after_contrast(sentence: str) -> list[str]:
@@ -245,4 +250,10 @@ def _after_contrast(sentence: str) -> list[str]:
     parts = _CONTRAST.split(sentence)
     if len(parts) == 1:
         return []
-    return [part.strip() for part in parts if len(part.split()) > 1 and declines_by(part) is None]
+    return [
+        part.strip()
+        for part in parts
+        if len(part.split()) > 1
+        and declines_by(part) is None
+        and not _APOLOGY.match(expand_contractions(part))
+    ]

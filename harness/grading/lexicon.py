@@ -1,0 +1,40 @@
+"""Which lower-case words are English, and which the world's own texts use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from harness.embedding import vocabulary
+from harness.grading.words import tokenise
+from harness.world.graph import World
+
+_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful")
+
+
+class Lexicon:
+    """Words of English (the encoder's word list) and of one world, names left out."""
+
+    def __init__(self, world: World) -> None:
+        names = {w.lower() for e in world.entities for n in (e.name, *e.aliases) for w in tokenise(n)}
+        own = {word.lower() for text in _own_texts(world) for word in tokenise(text)}
+        self._own = frozenset(own - names)
+        self._english = vocabulary()
+
+    def is_word(self, low: str) -> bool:
+        """Whether a word is known, as it stands or without a common ending."""
+        if not low.isalpha() or low in self._own or low in self._english:
+            return True
+        return any(low.endswith(end) and low[: -len(end)] in self._english for end in _ENDINGS)
+
+    def is_common(self, low: str) -> bool:
+        """Whether the world's own templates, values or passages use the word in lower case."""
+        return not low.isalpha() or low in self._own
+
+
+def _own_texts(world: World) -> Iterator[str]:
+    for relation in world.relations:
+        yield from chain(relation.statements, relation.questions, relation.values, relation.cues)
+        yield from chain(relation.premises, relation.clauses)
+    for passage in world.passages:
+        yield " ".join(word for word in passage.text.split() if word[:1].islower())
