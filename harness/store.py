@@ -88,11 +88,12 @@ class RunFolder:
             write_json(hidden / RUN, about)
             path = _rename_to_free(hidden, parent, f"{started:%Y%m%dT%H%M%SZ}-{plan_hash}")
         except OSError as error:
-            shutil.rmtree(hidden, ignore_errors=True)
             raise StoreError(
                 f"{parent}: cannot make a run folder: {error.strerror or error}; "
                 "name another place with --out"
             ) from None
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)  # gone already where all went well
         return cls(path, lock)
 
     @classmethod
