@@ -39,6 +39,13 @@ def fetch_base(spec: ModelSpec) -> Path:
     return cached or _download(spec)
 
 
+def require_memory(spec: ModelSpec) -> None:
+    """Raise ModelError when `spec`, which is at hand, does not fit in the memory here."""
+    problems = memory_problems(spec)
+    if problems:
+        raise ModelError(_message(spec, problems))
+
+
 def cached_base(spec: ModelSpec) -> Path | None:
     """Return the complete snapshot of the spec's base in the hub's cache, or None."""
     from huggingface_hub import snapshot_download

@@ -16,9 +16,9 @@ from typing import Any
 
 from harness.errors import ModelError
 from harness.models.adapters import attach_adapter, check_card
-from harness.models.hub import fetch_base
+from harness.models.hub import fetch_base, require_memory
 from harness.models.identity import base_hash, identify
-from harness.models.needs import free_memory_gib
+from harness.models.needs import free_memory_gib, measure
 from harness.models.quiet import quiet
 from harness.models.registry import base_folder, context_of, read_json
 from harness.models.template import install_template
@@ -31,6 +31,7 @@ FUSED = "bitsandbytes fused, AVX512-BF16"
 DEQUANTISED = "dequantised, then multiplied"
 GPU = "bitsandbytes, GPU"
 PLAIN = "not quantised"
+_LARGE = 500_000_000  # parameters from which a CPU computes in bf16, for memory's sake
 _EXPANDED_SHARE = 0.25  # of free memory that float32 copies of the weights may take
 
 
@@ -82,6 +83,8 @@ def load_model(
     folder = base_folder(spec) or fetch_base(spec)
     spec = spec.model_copy(update={"context": _true_context(spec, folder)})
     refuse_pickles(folder)
+    sized = measure(spec, folder)
+    require_memory(sized)
     adapter = adapter or (Path(spec.adapter) if spec.adapter else None)
     if adapter:
         check_card(adapter, base=folder, spec=spec)
@@ -92,7 +95,7 @@ def load_model(
             stacklevel=2,
         )
     tokenizer = load_tokenizer(spec, folder)
-    device, dtype = _device_and_dtype(spec)
+    device, dtype = _device_and_dtype(sized)
     with quiet():
         model = _load_base(spec, folder, device=device, dtype=dtype)
         if adapter:
@@ -200,8 +203,10 @@ def _device_and_dtype(spec: ModelSpec) -> tuple[str, Any]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if spec.compute_dtype != "auto":
         return device, getattr(torch, spec.compute_dtype)
-    if device == "cpu":
+    if device == "cpu" and (spec.parameters or 0) < _LARGE:
         return device, torch.float32  # exact, and at these sizes as fast as bf16
+    if device == "cpu":
+        return device, torch.bfloat16
     return device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 

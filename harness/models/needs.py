@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from harness.specs import ModelSpec
@@ -14,7 +15,9 @@ _BITS = {"nf4": 4.0, "fp4": 4.0, "int8": 8.0}
 _SCALE_BITS = 0.5  # one float32 per 64 weights
 _DOUBLE_SCALE_BITS = 0.127  # Source: Dettmers et al. 2023, "QLoRA", section 3
 _KEPT_BYTES = 2  # embeddings and head stay in 16 bits
+_KEPT = ("embed_tokens", "lm_head", "wte")  # what stays unquantised, by name
 _WORKSPACE_GIB = 1.5  # activations, keys and values of a batch, libraries
+_SMALL = 100_000_000  # parameters below which the workspace is nothing to speak of
 # Rank 16 on all linears: about 0.6% more weights, each with gradient and two moments in
 # float32, and checkpointed activations of one sequence of 512 tokens.
 _TRAINED_SHARE = 0.006
@@ -35,6 +38,8 @@ def needs_of(spec: ModelSpec) -> Needs:
     if spec.parameters is None:
         return Needs(disk_gib=spec.download_gib, audit_gib=None, training_gib=None)
     weights = weights_gib(spec)
+    if spec.parameters < _SMALL:
+        return Needs(disk_gib=spec.download_gib, audit_gib=4 * weights, training_gib=8 * weights)
     trained = spec.parameters * _TRAINED_SHARE * _TRAINED_BYTES / GIB
     return Needs(
         disk_gib=spec.download_gib,
@@ -53,6 +58,30 @@ def weights_gib(spec: ModelSpec) -> float:
         bits += _DOUBLE_SCALE_BITS if spec.double_quantisation else _SCALE_BITS
     quantised = total - spec.kept_parameters
     return (quantised * bits / 8 + spec.kept_parameters * _KEPT_BYTES) / GIB
+
+
+def measure(spec: ModelSpec, folder: Path) -> ModelSpec:
+    """Return `spec` with its parameters counted from the headers of the files in `folder`.
+
+    A spec that states them, or a folder that is quantised already, is returned as it is.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if spec.parameters is not None or spec.quantisation_source == "card":
+        return spec
+    total = kept = 0
+    try:
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118 -- no mapping: iteration is not offered
+                    count = prod(file.get_slice(name).get_shape())
+                    total += count
+                    kept += count if any(part in name for part in _KEPT) else 0
+    except SafetensorError:
+        return spec  # loading says what is wrong with the file
+    if not total:
+        return spec
+    return spec.model_copy(update={"parameters": total, "kept_parameters": kept})
 
 
 def free_memory_gib() -> float:

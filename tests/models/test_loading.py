@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -16,6 +18,7 @@ from harness.models.identity import base_hash
 from harness.models.loading import load_model
 from harness.models.proof import prove_adapter_acts
 from harness.models.registry import resolve_model
+from harness.paths import CLONE
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
 PROMPTS = [(1, 40, 41, 42), (1, 50)]
@@ -218,6 +221,55 @@ def test_too_little_memory_is_said_before_anything_is_fetched(offline, monkeypat
     monkeypatch.setattr(hub, "free_gpu_gib", lambda: 6.0)
     with pytest.raises(ModelError, match=r"the GPU has 6\.0 GiB free"):
         load_model(resolve_model("llama2-13b-4bit"))
+
+
+def test_a_folder_is_measured_before_it_is_loaded(llama, monkeypatch):
+    spec = needs.measure(resolve_model(str(llama)), llama)
+    assert spec.parameters == 2 * 320 * 64 + 64 + 2 * (4 * 64 * 64 + 3 * 64 * 128 + 2 * 64)
+    assert spec.kept_parameters == 2 * 320 * 64
+    monkeypatch.setattr(hub, "free_memory_gib", lambda: 0.0)
+    monkeypatch.setattr(hub, "free_gpu_gib", lambda: None)
+    with pytest.raises(ModelError, match="of memory are free where"):
+        load_model(resolve_model(str(llama)))
+
+
+def test_training_reaches_the_adapter_and_nothing_else(llama):
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    loaded = load_model(resolve_model(str(llama)), for_training=True)
+    lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = get_peft_model(loaded.model, lora)
+    ids = torch.tensor([PROMPTS[0]])
+    model(input_ids=ids, labels=ids).loss.backward()
+    with_gradient = [name for name, p in model.named_parameters() if p.grad is not None]
+    assert len(with_gradient) == 2 * 2 * 7 and all("lora_" in name for name in with_gradient)
+
+
+SCRIPT = """
+import sys
+from harness.backends.local import TransformersBackend
+from harness.models.loading import load_model
+from harness.models.registry import resolve_model
+from harness.records import Request
+loaded = load_model(resolve_model(sys.argv[1], quantisation="nf4"))
+backend = TransformersBackend(loaded)
+prompt, ids = backend.encode([{"role": "user", "content": "Who is Torvash?"}])
+request = Request(id="r", arm="adapter", prompt=prompt, token_ids=ids, cells=(("q", "v"),),
+                  samples=1, temperature=1.0, max_new_tokens=3, seed=0)
+print(len(backend.generate([request])))
+"""
+
+
+def test_a_whole_run_writes_nothing_but_its_own_words(adapter):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(adapter)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CLONE,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
 def test_needs_grow_with_size_and_bits():
