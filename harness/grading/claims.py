@@ -12,64 +12,38 @@ nothing decides, or about an unknown name.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
-from harness.grading.linking import INVENTED, NO_GUARD, UNKNOWN, Guard, Linked, Linker, absorb_titles
+from harness.grading.linking import (
+    INVENTED,
+    NO_GUARD,
+    Guard,
+    Linked,
+    Linker,
+    absorb_titles,
+)
 from harness.grading.lookup import Found
 from harness.grading.patterns import SLOT, Match, PatternBook
+from harness.grading.reading import (
+    ABSENT_KINDS,
+    FILLER,
+    PRONOUN_KINDS,
+    Candidate,
+    Memory,
+    Reading,
+    chain,
+    fits,
+    leads,
+    overlap,
+)
 from harness.grading.refusal import expand_contractions
+from harness.grading.slots import SlotFiller
 from harness.grading.values import ValueReader, is_plain_noun
-from harness.grading.words import NEGATIONS, PRONOUNS, Canon, Plain
+from harness.grading.words import NEGATIONS, PRONOUNS, Canon
 from harness.world.graph import World
 
-ABSENT_KINDS = (UNKNOWN, INVENTED, "cut")
-_FITS = {
-    "he": ("person",),
-    "she": ("person",),
-    "him": ("person",),
-    "her": ("person",),
-    "it": ("object", "place", "group", "event"),
-    "they": ("group", "person", "object", "place", "event"),
-    "them": ("group", "person", "object", "place", "event"),
-}
-
-
-@dataclass
-class Memory:
-    """Whom an answer has spoken of: the last subject and the last mention of each kind."""
-
-    subjects: dict[str, Term] = field(default_factory=dict)
-    mentions: dict[str, Term] = field(default_factory=dict)
-
-
-@dataclass
-class Reading:
-    """One sentence while it is read: canonical words and what stands at each place."""
-
-    text: str
-    linked: Linked
-    plain: Plain
-    terms: dict[int, Term]
-    covered: set[int] = field(default_factory=set)
-
-    @property
-    def skeleton(self) -> str:
-        """The canonical words with SLOT for every mention."""
-        return " ".join(self.plain.words)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A match with its slots resolved, and how good it is."""
-
-    match: Match
-    subject: Term
-    object: Term
-    end: int
-    score: tuple[int, ...]
-    form: str
+_DENIALS = ("it is not true that", "it was not true that", "it is false that", "it was never true")
 
 
 class ClaimFinder:
@@ -83,6 +57,7 @@ class ClaimFinder:
         self._book = book
         self._canon = canon
         self._values = values
+        self._slots = SlotFiller(world, linker.lexicon)
         self._fragments = FragmentReader(world, values, linker)
 
     def find(
@@ -99,14 +74,19 @@ class ClaimFinder:
         return found
 
     def states(self, sentence: str) -> bool:
-        """Whether a template that itself holds a word like "never" is the whole sentence."""
-        linked = self._linker.link(sentence, NO_GUARD)
-        reading = self._reading(sentence, linked, strip=False)
-        size = len(reading.plain.words)
-        return any(
-            m.pattern.negative and not m.pattern.missing and m.end - m.start == size
-            for m in self._book.find(reading.skeleton)
-        )
+        """Whether a template filled with names of the world is the whole sentence.
+
+        Such a sentence states a fact or denies one, and is no refusal: "The Ghemist book
+        could not answer any question.", "Between Visgar and Maldrec there was no peace."
+        """
+        linked = self._linker.link(expand_contractions(sentence), NO_GUARD)
+        _, chosen = self._choose(sentence, linked, Frame(), Memory())
+        for one in chosen:
+            covers = one.match.start == 0 and one.match.end - one.match.start >= 3
+            named = bool(one.subject.ids) and (bool(one.object.ids) or one.object.kind == "open")
+            if covers and named and not one.match.pattern.missing and one.object.ids:
+                return True
+        return False
 
     def _sentence(self, text: str, linked: Linked, frame: Frame, memory: Memory) -> list[Found]:
         reading, chosen = self._choose(text, linked, frame, memory)
@@ -171,7 +151,7 @@ class ClaimFinder:
             ]
             candidates.sort(key=lambda c: (c.score, -c.match.start), reverse=True)
             for candidate in candidates:
-                if not any(_overlap(candidate, other, reading.plain.words) for other in chosen):
+                if not any(overlap(candidate, other, reading.plain.words) for other in chosen):
                     chosen.append(candidate)
                     reading.covered.update(range(candidate.match.start, candidate.end))
         chosen.sort(key=lambda c: c.match.start)
@@ -182,17 +162,17 @@ class ClaimFinder:
     ) -> Candidate | None:
         pattern, words = match.pattern, reading.plain.words
         relation = self._world.relation[pattern.relation]
-        if self._in_aside(words, match):
+        if _in_aside(words, match):
             return None
         end = match.end
         form = pattern.kind if pattern.kind in ("count", "compare") else "fact"
-        subject = self._slot(reading, match.s, relation.domain, frame, memory)
+        subject = self._slots.slot(reading, match.s, relation.domain, frame, memory)
         if form == "compare":
-            object = self._slot(reading, match.o, relation.domain, frame, memory)
-            object = object or self._rival(frame, subject)
+            object = self._slots.slot(reading, match.o, relation.domain, frame, memory)
+            object = object or self._slots.rival(frame, subject)
         elif form == "count":
-            subject = self._slot(reading, match.o, relation.range, frame, memory)
-            object = self._number(words, match)
+            subject = self._slots.slot(reading, match.o, relation.range, frame, memory)
+            object = self._slots.number(words, match)
         elif relation.range in ("value", "number") and match.o:
             read = self._values.read(relation, words[match.o[0] : match.o[1]])
             if read is None:
@@ -200,25 +180,14 @@ class ClaimFinder:
             object = read[0]
             end = match.o[0] + read[1] if match.o[1] == match.end else end
         else:
-            object = self._slot(reading, match.o, relation.range, frame, memory)
+            object = self._slots.slot(reading, match.o, relation.range, frame, memory)
         if pattern.missing == "s":
-            subject = self._before(reading, match, relation.domain, frame, memory, chosen)
+            subject = self._slots.before(reading, match, relation.domain, frame, memory, chosen)
         elif pattern.missing == "o":
-            object = self._before(reading, match, relation.range, frame, memory, chosen)
+            object = self._slots.before(reading, match, relation.range, frame, memory, chosen)
         if subject is None or object is None:
             return None
         return self._scored(match, subject, object, end, form, frame)
-
-    @staticmethod
-    def _in_aside(words: Sequence[str], match: Match) -> bool:
-        """ "the friend of Igodo was born", "Visgar, who met Igodo, was born": not about Igodo."""
-        start = match.start
-        if start == 0 or words[start] != SLOT:
-            return False
-        comma = words[start + 1 : start + 2] == (",",)
-        if comma and words[start + 2 : start + 3] not in (("who",), ("which",), ("the",), ("a",)):
-            return "," in words[:start]
-        return words[start - 1] in ("of", "'s")
 
     def _scored(
         self, match: Match, subject: Term, object: Term, end: int, form: str, frame: Frame
@@ -226,91 +195,16 @@ class ClaimFinder:
         pattern = match.pattern
         relation = self._world.relation[pattern.relation]
         asked = frame.relation == relation.id
-        fits = form != "fact" or (
-            _fits(subject, relation.domain) and _fits(object, relation.range)
-        )
-        if not fits and (not pattern.cued or pattern.missing or object.kind == "open"):
+        fitting = form != "fact" or (fits(subject, relation.domain) and fits(object, relation.range))
+        if not fitting and (not pattern.cued or pattern.missing or object.kind == "open"):
             return None
         if object.kind == "open" and not pattern.cued:
             about_given = frame.given is not None and subject == frame.given
             if not (asked and about_given) or is_plain_noun(object.text):
                 return None
         listed = object.kind != "open"
-        score = (int(fits), int(listed), int(asked), pattern.literal, end - match.start)
+        score = (int(fitting), int(listed), int(asked), pattern.literal, end - match.start)
         return Candidate(match, subject, object, end, score, form)
-
-    def _slot(
-        self, reading: Reading, span: tuple[int, int] | None, kind: str, frame: Frame, memory: Memory
-    ) -> Term | None:
-        if span is None:
-            return None
-        words = reading.plain.words[span[0] : span[1]]
-        if words and words[0] in PRONOUNS and len(words) == 1:
-            return self._pronoun(words[0], kind, frame, memory)
-        inside = [reading.terms[i] for i in range(*span) if i in reading.terms]
-        if len(inside) == 1 and len(words) <= 3:
-            return inside[0]
-        if inside:
-            return None
-        text = " ".join(w for w in words if w not in ("the", "a"))
-        if not text or len(text) < 3 or all(self._linker.lexicon.is_word(w) for w in text.split()):
-            return None
-        return Term(UNKNOWN, (), text)
-
-    def _pronoun(self, word: str, kind: str, frame: Frame, memory: Memory) -> Term | None:
-        if kind not in _FITS[word]:
-            return None
-        given = frame.given
-        fits_given = given is not None and (given.kind == kind or given.kind == INVENTED)
-        found = memory.subjects.get(kind) or (given if fits_given else None)
-        return found or memory.mentions.get(kind)
-
-    def _before(
-        self, reading: Reading, match: Match, kind: str, frame: Frame, memory: Memory,
-        chosen: list[Candidate],
-    ) -> Term | None:  # fmt: skip
-        """The term that a verb phrase without a subject belongs to."""
-        words, start = reading.plain.words, match.start
-        place = start - 1
-        if place >= 0 and words[place] in ("who", "which", "that"):
-            place -= 1 + (place > 0 and words[place - 1] == ",")
-            if place in reading.terms:
-                return reading.terms[place]
-        earlier = [c for c in chosen if c.match.start < start]
-        for candidate in sorted(earlier, key=lambda c: -c.match.start):
-            lead = candidate.subject if _leads(candidate, "s") else candidate.object
-            if _fits(lead, kind):
-                return lead
-        before = [reading.terms[i] for i in sorted(reading.terms) if i < start]
-        if before:
-            return next((term for term in before if _fits(term, kind)), None)
-        if start > 0:
-            return None
-        given = frame.given
-        if given is not None and (given.kind == kind or given.kind == INVENTED):
-            return memory.subjects.get(kind) or given
-        return memory.subjects.get(kind)
-
-    @staticmethod
-    def _number(words: Sequence[str], match: Match) -> Term | None:
-        from harness.grading.numbers import read_number
-
-        if match.n is None:
-            return None
-        text = " ".join(words[match.n[0] : match.n[1]])
-        value = read_number(text)
-        return None if value is None else Term("number", (str(value),), str(value))
-
-    def _rival(self, frame: Frame, subject: Term | None) -> Term | None:
-        if subject is None or len(subject.ids) != 1:
-            return None
-        if frame.asks != "pair":
-            return None
-        others = [rival for rival in frame.rivals if rival != subject.ids[0]]
-        if subject.ids[0] in frame.rivals and len(others) == 1:
-            name = self._world.label(others[0])
-            return Term(self._world.entity[others[0]].kind, (others[0],), name)
-        return None
 
     @staticmethod
     def _found(reading: Reading, candidate: Candidate) -> Found:
@@ -349,12 +243,12 @@ class ClaimFinder:
                 continue
             places: list[int] = []
             if span[1] == match.end:
-                places = _chain(words, candidate.end, 1)
+                places = chain(words, candidate.end, 1)
             elif span[0] == match.start:
-                places = _chain(words, match.start - 1, -1)
+                places = chain(words, match.start - 1, -1)
             for place in places:
                 term = reading.terms.get(place)
-                if term is None or not _fits(term, kind):
+                if term is None or not fits(term, kind):
                     break
                 if place in reading.covered or place in reading.plain.negations:
                     break
@@ -366,8 +260,8 @@ class ClaimFinder:
         terms = dict(reading.terms)
         for place, word in enumerate(reading.plain.words):
             if word in PRONOUNS:
-                for kind in _FITS[word]:
-                    term = self._pronoun(word, kind, frame, memory)
+                for kind in PRONOUN_KINDS[word]:
+                    term = self._slots.pronoun(word, kind, frame, memory)
                     if term is not None:
                         terms[place] = term
                         break
@@ -400,7 +294,9 @@ class ClaimFinder:
             return [Found(reading.text, None, extra[0], None, basis="none")]
         if frame.given is not None and frame.given.kind == INVENTED and self._content(reading):
             return [Found(reading.text, None, None, None, basis="none")]
-        return [Found(reading.text, None, None, None, basis="none")] if self._content(reading) else []
+        return (
+            [Found(reading.text, None, None, None, basis="none")] if self._content(reading) else []
+        )
 
     def _residue(self, reading: Reading) -> list[Found]:
         if len(self._loose_words(reading)) >= 3:
@@ -422,7 +318,7 @@ class ClaimFinder:
         for place in sorted(reading.terms):
             memory.mentions[reading.terms[place].kind] = reading.terms[place]
         for candidate in chosen:
-            lead = candidate.subject if _leads(candidate, "s") else candidate.object
+            lead = candidate.subject if leads(candidate, "s") else candidate.object
             if lead.kind not in ("value", "number", "open"):
                 memory.subjects[lead.kind] = lead
                 if lead.kind in ABSENT_KINDS:
@@ -433,55 +329,15 @@ class ClaimFinder:
             memory.subjects[first.kind] = first
 
 
-_DENIALS = ("it is not true that", "it was not true that", "it is false that", "it was never true")
-FILLER = frozenset(
-    "the a an and or but so then there here was had could it he she they him her them who which "
-    "that this in on of to for with by from as one once upon time day story answer yes no well i "
-    "think believe guess suppose know sure says said told tells question according called name "
-    "named my your you we our passage text person place man woman also very much because is".split()
-)
-
-
-def _fits(term: Term, kind: str) -> bool:
-    if term.kind in ABSENT_KINDS:
-        return kind not in ("value", "number")
-    if kind == "value":
-        return term.kind in ("value", "open")
-    return term.kind in (kind, "any")
-
-
-def _leads(candidate: Candidate, slot: str) -> bool:
-    match = candidate.match
-    if match.pattern.missing:
-        return match.pattern.missing == slot
-    if match.s is None or match.o is None:
-        return slot == "s"
-    return (match.s < match.o) == (slot == "s")
-
-
-def _overlap(a: Candidate, b: Candidate, words: Sequence[str]) -> bool:
-    first, second = (a, b) if a.match.start <= b.match.start else (b, a)
-    start = second.match.start
-    if first.end <= start:
+def _in_aside(words: Sequence[str], match: Match) -> bool:
+    """ "the friend of Igodo was born", "Visgar, who met Igodo, was born": not about Igodo."""
+    start = match.start
+    if start == 0 or words[start] != SLOT:
         return False
-    shared = first.end == start + 1 and words[start] == SLOT  # "taught Elorna, who was ..."
-    if shared and "name" in (first.match.pattern.kind, second.match.pattern.kind):
-        return False  # "the weaver Visgar lived in ..."
-    return not (shared and words[start + 1 : start + 2] in ((",",), ("who",), ("which",), ("'s",)))
-
-
-def _chain(words: Sequence[str], start: int, step: int) -> list[int]:
-    """Places of slots joined to `start` by commas, "and", "or"."""
-    places: list[int] = []
-    place = start
-    while 0 <= place < len(words) and words[place] in (",", "and", "or"):
-        while 0 <= place < len(words) and words[place] in (",", "and", "or"):
-            place += step
-        if not (0 <= place < len(words)) or words[place] != SLOT:
-            break
-        places.append(place)
-        place += step
-    return places
+    comma = words[start + 1 : start + 2] == (",",)
+    if comma and words[start + 2 : start + 3] not in (("who",), ("which",), ("the",), ("a",)):
+        return "," in words[:start]
+    return words[start - 1] in ("of", "'s")
 
 
 def _with(found: Found, *, subject: Term | None = None, object: Term | None = None) -> Found:

@@ -122,12 +122,14 @@ class FragmentReader:
             return []
         return [Term("open", (), " ".join(text))]
 
-    def by_cue(
-        self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame
-    ) -> list[Found]:
+    def by_cue(self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Found]:
         """One claim by a word that names exactly one fitting relation, or none."""
         named = self._named(plain.words)
-        readings = [found for r in sorted(named) for found in self._by_relation(text, plain, terms, frame, r)]
+        readings = [
+            found
+            for r in sorted(named)
+            for found in self._by_relation(text, plain, terms, frame, r)
+        ]
         if len({found.relation for found in readings}) != 1 or len(readings) != 1:
             return []
         return readings
@@ -154,7 +156,9 @@ class FragmentReader:
         same = relation.domain == relation.range
         if same and len(subjects) == 2:
             subject, object = subjects
-        elif not same and len(subjects) == 1 and len(objects) == 1 and subjects[0] is not objects[0]:
+        elif (
+            not same and len(subjects) == 1 and len(objects) == 1 and subjects[0] is not objects[0]
+        ):
             subject, object = subjects[0], objects[0]
         else:
             return []
@@ -167,4 +171,3 @@ class FragmentReader:
         return [
             Found(text, relation_id, subject, object, negated, "cue", either_way=same, firm=firm)
         ]
-

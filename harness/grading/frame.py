@@ -16,7 +16,8 @@ from harness.world.graph import World, fill
 @dataclass(frozen=True, slots=True)
 class Term:
     """One end of a claim. `kind`: kind of entity, "value", "number", "open" (words that are
-    no listed value), or "unknown", "invented", "cut". `ids`: entity ids or the value."""
+    no listed value), or "unknown", "invented", "cut". `ids`: entity ids or the value.
+    """
 
     kind: str
     ids: tuple[str, ...]
@@ -27,7 +28,8 @@ class Term:
 class Frame:
     """`asks`: which slot the answer fills: "o", "s", "n" (how many subjects), "pair" (which
     of two subjects), or None. `given`: what stands in the other slot, or whom an open
-    question is about. `rivals`: the two subjects of a comparison."""
+    question is about. `rivals`: the two subjects of a comparison.
+    """
 
     relation: str | None = None
     asks: str | None = None

@@ -53,7 +53,7 @@ class WorldGrader:
         world: World,
         exposure: Mapping[str, Exposure],
         *,
-        meaning: Meaning | None | str = "default",
+        meaning: Meaning | str | None = "default",
     ) -> None:
         self.world = world
         chosen: Meaning | None = similarity if isinstance(meaning, str) else meaning
@@ -127,7 +127,9 @@ def grade_run(
     for answer in answers:
         request = by_request.get(answer.request_id)
         if request is None:
-            raise GradingError(f"answer to unknown request {answer.request_id}: plan.jsonl lacks it")
+            raise GradingError(
+                f"answer to unknown request {answer.request_id}: plan.jsonl lacks it"
+            )
         for question_id, variant in request.cells:
             question = by_question.get(question_id)
             if question is None:
@@ -161,4 +163,3 @@ def _templates(world: World) -> Iterator[str]:
     for relation in world.relations:
         yield from chain(relation.statements, relation.clauses, relation.answers)
         yield from chain(relation.count[1:2], relation.compare[1:2])
-

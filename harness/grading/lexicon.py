@@ -16,7 +16,9 @@ class Lexicon:
     """Words of English (the encoder's word list) and of one world, names left out."""
 
     def __init__(self, world: World) -> None:
-        names = {w.lower() for e in world.entities for n in (e.name, *e.aliases) for w in tokenise(n)}
+        names = {
+            w.lower() for e in world.entities for n in (e.name, *e.aliases) for w in tokenise(n)
+        }
         own = {word.lower() for text in _own_texts(world) for word in tokenise(text)}
         self._own = frozenset(own - names)
         self._english = vocabulary()

@@ -192,7 +192,9 @@ class Linker:
     def _mention(
         words: list[str], start: int, end: int, kind: str, ids: tuple[str, ...], fuzzy: bool = False
     ) -> Mention:
-        return Mention(start, end, " ".join(words[start:end]).replace(" 's", "'s"), kind, ids, fuzzy)
+        return Mention(
+            start, end, " ".join(words[start:end]).replace(" 's", "'s"), kind, ids, fuzzy
+        )
 
     def _corrected(self, words: list[str], lows: list[str], guard: Guard) -> list[str]:
         fixed = lows
@@ -243,9 +245,9 @@ class Linker:
     def _unknown_at(self, words: list[str], lows: list[str], place: int) -> Mention:
         end = place + 1
         while end < len(words):
-            if words[end][:1].isupper() and lows[end] not in self._runs:
-                end += 1
-            elif lows[end] in ("of", "the") and self._capital_after(words, lows, end):
+            if (words[end][:1].isupper() and lows[end] not in self._runs) or (
+                lows[end] in ("of", "the") and self._capital_after(words, lows, end)
+            ):
                 end += 1
             else:
                 break
@@ -303,4 +305,3 @@ def absorb_titles(lows: list[str], mentions: Iterable[Mention]) -> dict[int, int
             start -= 1
         starts[mention.start] = start
     return starts
-

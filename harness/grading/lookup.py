@@ -24,7 +24,8 @@ class Found:
     """A claim as read. `basis`: wording, question (a slot was taken from the question), cue,
     meaning, or none (no relation was understood). `form`: fact, count or compare.
     `either_way`: subject and object may be the other way round. `firm`: False where only
-    agreement with the world decides, because the reading itself may be wrong."""
+    agreement with the world decides, because the reading itself may be wrong.
+    """
 
     text: str
     relation: str | None
@@ -56,7 +57,10 @@ class Lookup:
         """The claim with its status and a reason that names entities and facts."""
         status, reason, facts = self._judge(found)
         if not found.firm and status is not S.SUPPORTED and status is not S.UNKNOWN_ENTITY:
-            status, reason = S.UNDECIDABLE, f"'{found.text}' may say that, but its wording does not decide"
+            status, reason = (
+                S.UNDECIDABLE,
+                f"'{found.text}' may say that, but its wording does not decide",
+            )
         return Claim(
             text=found.text,
             status=status,
@@ -75,7 +79,11 @@ class Lookup:
             if term.kind == CUT:
                 return S.UNDECIDABLE, f"the name '{term.text}' is cut off", ()
             if term.kind == INVENTED:
-                return S.UNKNOWN_ENTITY, f"asserts something about {term.text}, who or which does not exist", ()
+                return (
+                    S.UNKNOWN_ENTITY,
+                    f"asserts something about {term.text}, who or which does not exist",
+                    (),
+                )
             if term.kind == UNKNOWN:
                 return S.UNKNOWN_ENTITY, f"names {term.text}, who or which is not in the story", ()
         if found.relation is None or found.subject is None or found.object is None:

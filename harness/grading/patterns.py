@@ -36,7 +36,8 @@ _OF_NOUN = re.compile(r"^O was the ((?:\w+ ){1,2}?)of S$")
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One way to say a relation. `kind`: full, loose (a slot may be any words), partial
-    (the first slot is missing), name ("the weaver Visgar"), count, compare. `literal`: letters that are not slots."""
+    (the first slot is missing), name ("the weaver Visgar"), count, compare. `literal`: letters that are not slots.
+    """
 
     regex: re.Pattern[str]
     relation: str
@@ -156,7 +157,14 @@ class PatternBook:
         return self._build(relation, text, "partial", _SLOTS, head, "(?= |$)", missing)
 
     def _build(
-        self, relation: Relation, text: str, kind: str, slot: str, head: str, tail: str, missing: str = ""
+        self,
+        relation: Relation,
+        text: str,
+        kind: str,
+        slot: str,
+        head: str,
+        tail: str,
+        missing: str = "",
     ) -> Pattern:
         words = text.split()
         parts: list[str] = []

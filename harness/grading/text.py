@@ -91,7 +91,9 @@ def split_sentences(text: str) -> list[str]:
     sentences: list[str] = []
     start = 0
     for match in _BREAK.finditer(text):
-        if match.group() == "." and _ABBREVIATION.search(text[max(0, match.end() - 8) : match.end()]):
+        if match.group() == "." and _ABBREVIATION.search(
+            text[max(0, match.end() - 8) : match.end()]
+        ):
             continue
         piece = text[start : match.end()].strip()
         start = match.end()

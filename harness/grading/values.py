@@ -14,7 +14,9 @@ from harness.world.graph import World
 
 FUZZY_LETTERS = 6
 _LEADS = frozenset("a an the to some being all any his her their being of".split())
-_ENDS = frozenset("and but or who which that because when while until so then as since though".split())
+_ENDS = frozenset(
+    "and but or who which that because when while until so then as since though".split()
+)
 _NO_TRADE = frozenset(
     "man woman person child boy girl hero character figure lady gentleman human being people name "
     "stranger traveller friend place city town village member part story one thing".split()

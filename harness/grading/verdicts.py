@@ -94,7 +94,9 @@ def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision 
     suite, frame = case.question.suite, case.frame
     for claim in good:
         given = frame.given.ids if frame.given else ()
-        asked = claim.relation == frame.relation and (claim.subject in given or claim.object in given)
+        asked = claim.relation == frame.relation and (
+            claim.subject in given or claim.object in given
+        )
         if claim.negated or (suite == "false_premise" and asked):
             return Verdict.REFUSED, f"corrects the question: {claim.reason}"
     if suite == "false_premise" and open_:
@@ -138,7 +140,8 @@ def answers(case: Case, good: Sequence[Claim]) -> bool:
 
 def is_correct(question: Question, frame: Frame, claims: Sequence[Claim]) -> bool:
     """Whether supported claims give an expected answer (all of them when `needs_all`), and
-    no refuted claim names a rival for it."""
+    no refuted claim names a rival for it.
+    """
     if not question.expected or question.must_refuse:
         return False
     given = frame.given.ids if frame.given else ()
@@ -175,7 +178,10 @@ def _out_of_domain(case: Case) -> Decision:
         return Verdict.HALLUCINATED, f"about the story: {wrong[0].reason}"
     if case.refusal.declines:
         return Verdict.REFUSED, f"declines: '{_short(case.refusal.spans[0])}'"
-    return Verdict.OFF_SCOPE, f"answers a question about the real world: '{_short(case.prepared.sentences[0])}'"
+    return (
+        Verdict.OFF_SCOPE,
+        f"answers a question about the real world: '{_short(case.prepared.sentences[0])}'",
+    )
 
 
 def _cut(prepared: Prepared) -> str:

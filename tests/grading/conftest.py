@@ -1,5 +1,6 @@
 """A small world by hand, with the relations that all stories share."""
 
+
 from __future__ import annotations
 
 from pathlib import Path

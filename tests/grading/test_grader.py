@@ -244,7 +244,9 @@ def test_a_name_cut_off_by_the_token_limit_is_not_unknown(grader, questions):
     assert grader.grade(questions["born"], "Torvash was born in Arken").verdict is H
 
 
-def test_meaning_decides_values_outside_the_list_and_unclear_ones_stay_open(world, exposure, questions):
+def test_meaning_decides_values_outside_the_list_and_unclear_ones_stay_open(
+    world, exposure, questions
+):
     def near(a: str, b: str) -> float:
         return {"thread worker": 0.9, "juggler": 0.1}.get(a, 0.6)
 
@@ -277,8 +279,15 @@ def _answer(name: str, sample: int, text: str, finish: str = "stop") -> Answer:
 
 def test_grade_run_fans_out_over_cells_in_order(grader, questions):
     trade, born = questions["trade"], questions["born"]
-    requests = [_request("r1", (trade.id, "none"), (born.id, "none")), _request("r2", (born.id, "b"))]
-    answers = [_answer("r2", 0, "Arkenby."), _answer("r1", 0, "A weaver."), _answer("r1", 1, "A ba", "length")]
+    requests = [
+        _request("r1", (trade.id, "none"), (born.id, "none")),
+        _request("r2", (born.id, "b")),
+    ]
+    answers = [
+        _answer("r2", 0, "Arkenby."),
+        _answer("r1", 0, "A weaver."),
+        _answer("r1", 1, "A ba", "length"),
+    ]
     graded = list(grade_run(answers, requests, [trade, born], grader))
     assert [(g.request_id, g.sample, g.question_id, g.variant) for g in graded] == [
         ("r2", 0, born.id, "b"),

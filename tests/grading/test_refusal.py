@@ -77,7 +77,9 @@ def test_answers_do_not_decline(text):
 
 
 def test_a_hedged_invention_leaves_the_invention_over():
-    refusal = find_refusal("I am not sure who that is, but Bador was a weaver. He lived in Sulmere.")
+    refusal = find_refusal(
+        "I am not sure who that is, but Bador was a weaver. He lived in Sulmere."
+    )
     assert refusal.declines
     assert refusal.rest == ("Bador was a weaver.", "He lived in Sulmere.")
 

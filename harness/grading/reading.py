@@ -1,0 +1,111 @@
+"""A sentence while its claims are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.grading.frame import Term
+from harness.grading.linking import INVENTED, UNKNOWN, Linked
+from harness.grading.patterns import SLOT, Match
+from harness.grading.words import Plain
+
+ABSENT_KINDS = (UNKNOWN, INVENTED, "cut")
+PRONOUN_KINDS = {
+    "he": ("person",),
+    "she": ("person",),
+    "him": ("person",),
+    "her": ("person",),
+    "it": ("object", "place", "group", "event"),
+    "they": ("group", "person", "object", "place", "event"),
+    "them": ("group", "person", "object", "place", "event"),
+}
+
+
+@dataclass
+class Memory:
+    """Whom an answer has spoken of: the last subject and the last mention of each kind."""
+
+    subjects: dict[str, Term] = field(default_factory=dict)
+    mentions: dict[str, Term] = field(default_factory=dict)
+
+
+@dataclass
+class Reading:
+    """One sentence while it is read: canonical words and what stands at each place."""
+
+    text: str
+    linked: Linked
+    plain: Plain
+    terms: dict[int, Term]
+    covered: set[int] = field(default_factory=set)
+
+    @property
+    def skeleton(self) -> str:
+        """The canonical words with SLOT for every mention."""
+        return " ".join(self.plain.words)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A match with its slots resolved, and how good it is."""
+
+    match: Match
+    subject: Term
+    object: Term
+    end: int
+    score: tuple[int, ...]
+    form: str
+
+
+FILLER = frozenset(
+    "the a an and or but so then there here was had could it he she they him her them who which "
+    "that this in on of to for with by from as one once upon time day story answer yes no well i "
+    "think believe guess suppose know sure says said told tells question according called name "
+    "named my your you we our passage text person place man woman also very much because is".split()
+)
+
+
+def fits(term: Term, kind: str) -> bool:
+    """Whether a term can be of a kind; unknown names can be of any."""
+    if term.kind in ABSENT_KINDS:
+        return kind not in ("value", "number")
+    if kind == "value":
+        return term.kind in ("value", "open")
+    return term.kind in (kind, "any")
+
+
+def leads(candidate: Candidate, slot: str) -> bool:
+    """Whether the wording names the slot ("s", "o") first."""
+    match = candidate.match
+    if match.pattern.missing:
+        return match.pattern.missing == slot
+    if match.s is None or match.o is None:
+        return slot == "s"
+    return (match.s < match.o) == (slot == "s")
+
+
+def overlap(a: Candidate, b: Candidate, words: Sequence[str]) -> bool:
+    """Whether two readings claim the same words, a shared name apart."""
+    first, second = (a, b) if a.match.start <= b.match.start else (b, a)
+    start = second.match.start
+    if first.end <= start:
+        return False
+    shared = first.end == start + 1 and words[start] == SLOT  # "taught Elorna, who was ..."
+    if shared and "name" in (first.match.pattern.kind, second.match.pattern.kind):
+        return False  # "the weaver Visgar lived in ..."
+    return not (shared and words[start + 1 : start + 2] in ((",",), ("who",), ("which",), ("'s",)))
+
+
+def chain(words: Sequence[str], start: int, step: int) -> list[int]:
+    """Places of slots joined to `start` by commas, "and", "or"."""
+    places: list[int] = []
+    place = start
+    while 0 <= place < len(words) and words[place] in (",", "and", "or"):
+        while 0 <= place < len(words) and words[place] in (",", "and", "or"):
+            place += step
+        if not (0 <= place < len(words)) or words[place] != SLOT:
+            break
+        places.append(place)
+        place += step
+    return places
