@@ -189,7 +189,6 @@ class TransformersBackend:
         """The shared-prefix runner where it computes what the model itself does."""
         import torch
 
-        before = self._model.config._attn_implementation
         size = self._model.config.get_text_config().vocab_size
         prompts = [tuple((7 * at + 3 + row * (at > 3)) % size for at in range(9 - row))
                    for row in range(3)]  # fmt: skip
@@ -204,7 +203,6 @@ class TransformersBackend:
             if not gap <= _PROBE_TOLERANCE[dtype]:
                 raise UnsupportedArchitecture(f"logits differ by {gap:.2g}")
         except (UnsupportedArchitecture, AttributeError, TypeError, KeyError, ValueError) as why:
-            self._model.set_attn_implementation(before)
             warnings.warn(
                 f"{self._loaded.spec.name}: prompts cannot share a prefix in this architecture "
                 f"({why}); generation is slower",

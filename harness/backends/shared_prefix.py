@@ -190,8 +190,14 @@ class SharedPrefixRunner:
         from transformers import AttentionInterface
 
         AttentionInterface.register(ATTENTION, joint_attention)
-        model.set_attn_implementation(ATTENTION)
+        before = model.config._attn_implementation
+        model.set_attn_implementation(ATTENTION)  # says so where the architecture refuses
+        if model.config._attn_implementation != ATTENTION:
+            raise UnsupportedArchitecture("an attention that cannot be exchanged")
+        model.set_attn_implementation(before)
         self._model = model
+        configs = (getattr(module, "config", None) for module in model.modules())
+        self._configs = list({id(c): c for c in configs if c is not None}.values())
         self._cache: Any = None
         self._prefix: list[tuple[Any, Any]] | None = None
         self._known: tuple[Any, tuple[int, ...]] | None = None
@@ -237,14 +243,20 @@ class SharedPrefixRunner:
         return [tuple(x[0] for x in layer.own()) for layer in self._cache.held]
 
     def _forward(self, ids: Any, positions: Any) -> Any:
+        """Run the model with this attention in force, and its own again afterwards."""
         self._cache.prepare(ids.shape[1])
         _current.append(self._cache)
+        before = [config._attn_implementation for config in self._configs]
+        for config in self._configs:
+            config._attn_implementation_internal = ATTENTION
         try:
             out = self._model(
                 input_ids=ids, position_ids=positions, past_key_values=self._cache,
                 use_cache=True, logits_to_keep=1,
             )  # fmt: skip
         finally:
+            for config, implementation in zip(self._configs, before, strict=True):
+                config._attn_implementation_internal = implementation
             _current.pop()
         return out.logits[:, -1]
 

@@ -213,9 +213,9 @@ def _device_and_dtype(spec: ModelSpec) -> tuple[str, Any]:
 def _choose_compute_path(model: Any, *, device: str) -> str:
     """Decide how 4-bit linears are multiplied, and hold bitsandbytes to it.
 
-    On the CPU the fused path rounds to bf16 and wants widths divisible by 64 and 32. Where
-    memory allows float32 copies of the weights it is switched off, so that the model is
-    computed as its 4-bit values say; a large model keeps the fused path.
+    On the CPU the fused path rounds to bf16 and wants widths divisible by 64 and 32. For a
+    model in float32, where memory allows float32 copies of its weights, it is switched off,
+    so that the model is computed as its 4-bit values say; a large model keeps it.
     """
     import bitsandbytes as bnb
 
@@ -225,9 +225,10 @@ def _choose_compute_path(model: Any, *, device: str) -> str:
     if not linears:
         return PLAIN
     expanded_gib = sum(m.in_features * m.out_features for m in linears) * 4 / 1024**3
-    roomy = expanded_gib <= free_memory_gib() * _EXPANDED_SHARE
+    exact = str(model.dtype) == "torch.float32"
+    exact = exact and expanded_gib <= free_memory_gib() * _EXPANDED_SHARE
     for linear in linears:
-        if roomy or linear.in_features % 64 or linear.out_features % 32:
+        if exact or linear.in_features % 64 or linear.out_features % 32:
             linear.support_avx512bf16_for_cpu = False
     return FUSED if any(m.support_avx512bf16_for_cpu for m in linears) else DEQUANTISED
 

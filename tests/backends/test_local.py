@@ -190,3 +190,22 @@ def test_folding_is_the_four_bit_model_and_not_another(load, make_requests):
     gaps = [abs(x - y) for a, b in zip(one, other, strict=True)
             for x, y in zip(a.logprobs, b.logprobs, strict=True)]  # fmt: skip
     assert max(gaps) < 1e-3
+
+
+def test_a_large_models_path_in_sixteen_bits_is_the_same_model_up_to_rounding(load, adapter):
+    import torch
+
+    from harness.models.loading import DEQUANTISED, FUSED, load_model
+    from harness.models.registry import resolve_model
+
+    spec = resolve_model(str(adapter), quantisation="nf4")
+    loaded = load_model(spec.model_copy(update={"compute_dtype": "bfloat16"}))
+    assert loaded.identity["machine"]["compute_path"] in (FUSED, DEQUANTISED)
+    backend = TransformersBackend(loaded)
+    assert not backend.folded and backend.shares_prefix
+    ids = torch.tensor([[1, 40, 41, 42, 43]])
+    exact = load("nf4")
+    with torch.inference_mode():
+        wanted = exact.model(ids).logits
+        gap = loaded.model(ids).logits - wanted
+    assert gap.square().mean() < (0.1**2) * wanted.square().mean()
