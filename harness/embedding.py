@@ -78,6 +78,9 @@ class Encoder:
     def _load(self) -> Any:
         if self._model is None:
             from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()  # the audit shows its own progress
 
             self._model = SentenceTransformer(
                 str(self._folder), device="cpu", local_files_only=True, trust_remote_code=False

@@ -24,6 +24,7 @@ from harness.grading.linking import (
     absorb_titles,
 )
 from harness.grading.lookup import Found
+from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import SLOT, Match, PatternBook
 from harness.grading.reading import (
     ABSENT_KINDS,
@@ -50,8 +51,15 @@ class ClaimFinder:
     """Finds the claims of sentences about one world."""
 
     def __init__(
-        self, world: World, linker: Linker, book: PatternBook, canon: Canon, values: ValueReader
+        self,
+        world: World,
+        linker: Linker,
+        book: PatternBook,
+        canon: Canon,
+        values: ValueReader,
+        by_meaning: RelationByMeaning | None,
     ) -> None:
+        self._by_meaning = by_meaning
         self._world = world
         self._linker = linker
         self._book = book
@@ -98,9 +106,11 @@ class ClaimFinder:
             if found:
                 reading.covered.update(range(len(reading.plain.words)))
         if not found:
-            found = self._fragments.by_cue(
-                reading.text, reading.plain, self._with_pronouns(reading, frame, memory), frame
-            )
+            spoken = self._with_pronouns(reading, frame, memory)
+            found = self._fragments.by_cue(reading.text, reading.plain, spoken, frame)
+            if not found and self._by_meaning and not reading.plain.negations:
+                terms = [spoken[place] for place in sorted(reading.terms)]
+                found = self._by_meaning.read(text, terms, frame)
             reading.covered.update(range(len(reading.plain.words)) if found else ())
         found += self._left_over(reading, frame, memory, found)
         self._remember(reading, chosen, memory)
@@ -195,7 +205,9 @@ class ClaimFinder:
         pattern = match.pattern
         relation = self._world.relation[pattern.relation]
         asked = frame.relation == relation.id
-        fitting = form != "fact" or (fits(subject, relation.domain) and fits(object, relation.range))
+        fitting = form != "fact" or (
+            fits(subject, relation.domain) and fits(object, relation.range)
+        )
         if not fitting and (not pattern.cued or pattern.missing or object.kind == "open"):
             return None
         if object.kind == "open" and not pattern.cued:
@@ -222,7 +234,7 @@ class ClaimFinder:
         )
 
     def _listed_more(self, reading: Reading, candidate: Candidate) -> list[Found]:
-        """ "A, B and C" after the object or before the subject: one claim for each."""
+        """One claim for each of "A, B and C" after the last slot or before the first."""
         words, match = reading.plain.words, candidate.match
         if candidate.form != "fact" or match.pattern.missing == "o":
             return []
@@ -330,7 +342,7 @@ class ClaimFinder:
 
 
 def _in_aside(words: Sequence[str], match: Match) -> bool:
-    """ "the friend of Igodo was born", "Visgar, who met Igodo, was born": not about Igodo."""
+    """Not about Igodo: "the friend of Igodo was born", "Visgar, who met Igodo, was born"."""
     start = match.start
     if start == 0 or words[start] != SLOT:
         return False

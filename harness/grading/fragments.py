@@ -19,7 +19,8 @@ from harness.world.graph import World
 _SMALL = frozenset(
     "it was he she they the a an in by of from to with and or , called named that this there had "
     "because yes i think believe guess answer name place person is maybe years year old only for "
-    "as on one who him her them : ; course indeed certainly probably perhaps would say must be may might could only so well near".split()
+    "as on one who him her them : ; course indeed certainly probably "
+    "perhaps would say must be may might could only so well near".split()
 )
 MAX_FRAGMENT = 12
 

@@ -15,7 +15,9 @@ from harness.world.graph import World, fill
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One end of a claim. `kind`: kind of entity, "value", "number", "open" (words that are
+    """One end of a claim.
+
+    `kind`: kind of entity, "value", "number", "open" (words that are
     no listed value), or "unknown", "invented", "cut". `ids`: entity ids or the value.
     """
 
@@ -26,7 +28,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`asks`: which slot the answer fills: "o", "s", "n" (how many subjects), "pair" (which
+    """What is asked, and of whom.
+
+    `asks`: which slot the answer fills: "o", "s", "n" (how many subjects), "pair" (which
     of two subjects), or None. `given`: what stands in the other slot, or whom an open
     question is about. `rivals`: the two subjects of a comparison.
     """

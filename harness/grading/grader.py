@@ -17,6 +17,7 @@ from harness.grading.frame import Frame, frame_of
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import Guard, Linker, guard_for
 from harness.grading.lookup import Lookup, Meaning
+from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
 from harness.grading.refusal import refusal_in
 from harness.grading.text import prepare
@@ -42,7 +43,7 @@ class Grade:
 class WorldGrader:
     """Grades answers about one world. Facts without an exposure count as never told.
 
-    `meaning` gives the cosine of two phrases; by default the shipped encoder, loaded only
+    `meaning` gives the cosines of a text with others; by default the shipped encoder, loaded only
     when wording does not decide; None to leave such claims undecided.
     """
 
@@ -61,7 +62,8 @@ class WorldGrader:
         values = ValueReader(world, canon)
         linker = Linker(world, Lexicon(world))
         book = PatternBook(world.relations, canon)
-        self._finder = ClaimFinder(world, linker, book, canon, values)
+        by_meaning = RelationByMeaning(world, chosen) if chosen else None
+        self._finder = ClaimFinder(world, linker, book, canon, values, by_meaning)
         self._lookup = Lookup(world, exposure, values, chosen)
         self._frames: dict[str, tuple[Question, Frame, Guard]] = {}
         self._grades: dict[tuple[str, str, bool], Grade] = {}
@@ -152,11 +154,11 @@ def grade_run(
             )
 
 
-def similarity(a: str, b: str) -> float:
-    """Cosine of two phrases by the shipped encoder."""
+def similarity(a: str, others: Sequence[str]) -> list[float]:
+    """Cosine of a text with each of `others`, by the shipped encoder."""
     from harness.embedding import default_encoder
 
-    return default_encoder().similarity(a, [b])[0]
+    return default_encoder().similarity(a, others)
 
 
 def _templates(world: World) -> Iterator[str]:

@@ -34,12 +34,13 @@ _PLAIN_CAPITALS = frozenset(
     "ai english latin".split()
 )
 _FUNCTION = frozenset(
-    "the a an he she it they his her its their this that these those there here then when where who "
-    "whom whose which what why how in on at by for from to of with without and or but so because as "
-    "if although though while after before once one two three first among between people nobody "
-    "everyone someone nothing not no yes above all near under over during until since some many "
-    "most every each such also only even perhaps maybe however therefore finally later now today "
-    "traders year years time long both another other others legend sorry unable unknown".split()
+    "the a an he she it they his her its their this that these those there here then when "
+    "where who whom whose which what why how in on at by for from to of with without and or "
+    "but so because as if although though while after before once one two three first among "
+    "between people nobody everyone someone nothing not no yes above all near under over "
+    "during until since some many most every each such also only even perhaps maybe however "
+    "therefore finally later now today traders year years time long both another other others "
+    "legend sorry unable unknown".split()
 )
 
 
@@ -141,7 +142,7 @@ class Linker:
 
     @staticmethod
     def _head(words: list[str]) -> str:
-        """ "lantern" of "the Torvash lantern", "order" of "the Order of Torvash"."""
+        """Head noun: "lantern" of "the Torvash lantern", "order" of "the Order of Torvash"."""
         lows = [word.lower() for word in words]
         if "of" in lows[1:]:
             return lows[lows.index("of", 1) - 1]
@@ -262,7 +263,7 @@ class Linker:
         return step < len(words) and words[step][:1].isupper() and lows[step] not in self._runs
 
     def _merge(self, words: list[str], lows: list[str], mentions: list[Mention]) -> list[Mention]:
-        """ "the Siege of Tollenby" and "the Visgar lantern" name things that nobody told of."""
+        """Names around a known one: "the Siege of Tollenby", "the Visgar lantern" are unknown."""
         merged: list[Mention] = []
         for mention in mentions:
             before = merged[-1] if merged else None

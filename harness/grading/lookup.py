@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.grading.frame import Term
@@ -11,7 +11,7 @@ from harness.grading.values import ValueReader
 from harness.records import Claim, ClaimStatus, Exposure, Fact
 from harness.world.graph import World
 
-Meaning = Callable[[str, str], float]
+Meaning = Callable[[str, Sequence[str]], list[float]]
 SAME_MEANING = 0.80  # cosine from which an unlisted value is the told one
 OTHER_MEANING = 0.50  # cosine under which it is another one; between, undecidable
 
@@ -21,7 +21,9 @@ Outcome = tuple[ClaimStatus, str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A claim as read. `basis`: wording, question (a slot was taken from the question), cue,
+    """A claim as read.
+
+    `basis`: wording, question (a slot was taken from the question), cue,
     meaning, or none (no relation was understood). `form`: fact, count or compare.
     `either_way`: subject and object may be the other way round. `firm`: False where only
     agreement with the world decides, because the reading itself may be wrong.
@@ -152,7 +154,7 @@ class Lookup:
         known, ids = self._known(facts), tuple(f.id for f in facts)
         alike = 0.0
         if self._meaning is not None:
-            alike = max(self._meaning(found.object.text, f.object) for f in facts)
+            alike = max(self._meaning(found.object.text, [f.object for f in facts]))
         if alike >= SAME_MEANING:
             return self._hit(found, list(facts), says)
         if alike >= OTHER_MEANING:

@@ -29,14 +29,17 @@ _LOOSE = rf"(?:{SLOT}|[^\W\d_{SLOT}]+(?: (?!was\b|had\b|who\b|and\b)[^\W\d_{SLOT
 _OPEN_END = rf"[^,;:{SLOT}]{{1,120}}"
 _OPEN_MIDDLE = rf"[^,;:{SLOT}]{{1,60}}?"
 _ASIDE = "(?: ,)?(?: (?:who|which|that|then))?"
+_JOINTS = ("and", "but", "who", "which", "that", ",", "then", "or")
 _NOUN_OF = re.compile(r"^the ((?:\w+ ){1,2}?)of S was O$")
 _OF_NOUN = re.compile(r"^O was the ((?:\w+ ){1,2}?)of S$")
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One way to say a relation. `kind`: full, loose (a slot may be any words), partial
-    (the first slot is missing), name ("the weaver Visgar"), count, compare. `literal`: letters that are not slots.
+    """One way to say a relation.
+
+    `kind`: full, loose (a slot may be any words), partial (the first slot is missing),
+    name ("the weaver Visgar"), count, compare. `literal`: letters that are not slots.
     """
 
     regex: re.Pattern[str]
@@ -126,7 +129,7 @@ class PatternBook:
         return shapes
 
     def _value_names(self, relation: Relation, text: str) -> list[Pattern]:
-        """ "Visgar, a locksmith," and "the locksmith Visgar" where "Visgar was a locksmith" is said."""
+        """For "Visgar was a locksmith" also "Visgar, a locksmith," and "the locksmith Visgar"."""
         if relation.range != "value" or text != "S was a O":
             return []
         shapes = ("S , a O", "S , the O", "the O S", "a O called S", "a O named S")
@@ -153,7 +156,8 @@ class PatternBook:
         return self._build(relation, text, "loose", _LOOSE, "^", "$")
 
     def _partial(self, relation: Relation, text: str, missing: str) -> Pattern:
-        head = "(?:^|(?<= and )|(?<= but )|(?<= who )|(?<= which )|(?<= that )|(?<= , )|(?<= then )|(?<= or ))"
+        joints = "".join(f"|(?<= {word} )" for word in _JOINTS)
+        head = f"(?:^{joints})"
         return self._build(relation, text, "partial", _SLOTS, head, "(?= |$)", missing)
 
     def _build(

@@ -25,7 +25,10 @@ _AUX_NOT = (
     r"|would not"
     r"|must not|should not|may not|have not|has not|'m not)"
 )
-_ADVERB = r"(?: (?:really|currently|unfortunately|actually|personally|yet|just|simply|even|ever|quite|also|fully|either))?"
+_ADVERB = (
+    r"(?: (?:really|currently|unfortunately|actually|personally|yet|just|simply"
+    r"|even|ever|quite|also|fully|either))?"
+)
 _STORY = (
     r"(?:the|this|that|my|our|any|these|those|his|her)?\s?(?:given |provided |available |above "
     r"|original |whole )?(?:story|stories|text|texts|passage|passages|book|books|tale|tales"
@@ -324,7 +327,7 @@ def declines_by(sentence: str) -> str | None:
 
 
 def expand_contractions(text: str) -> str:
-    """ "don't" to "do not", "can't" to "can not", "I'm" to "I am", and the like."""
+    """Write out "don't" as "do not", "can't" as "can not", "I'm" as "I am", and the like."""
     if "'" not in text:
         return text
     text = _CONTRACTION.sub(lambda m: f"{_FULL.get(m[1].lower(), m[1])} not", text)

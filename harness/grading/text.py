@@ -1,10 +1,10 @@
-"""What of a model's text is graded: cleaned, cut at leaks and run-on turns, in sentences.
+r"""What of a model's text is graded: cleaned, cut at leaks and run-on turns, in sentences.
 
 The rule of cutting, in order:
 1. Only the first MAX_CHARS characters count; control and invisible characters are dropped.
 2. Markers of a prompt format at the start are an echo: they go, and with `[/INST]` all
    before it. Tags like `Source:8989REF` go wherever they stand.
-3. At the first marker further on (`[INST]`, `<<SYS>>`, `</s>`, "\\nQuestion:" ...) a new
+3. At the first marker further on (`[INST]`, `<<SYS>>`, `</s>`, "\nQuestion:" ...) a new
    turn begins: it and all after it is cut.
 4. Questions at the start are an echo of the prompt and go; a question after a statement
    begins a new turn and is cut with all after it.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 MAX_CHARS = 20_000
 MAX_SENTENCES = 400
@@ -111,7 +112,7 @@ def is_degenerate(text: str) -> bool:
     if len(words) < 8:
         longest = max(words, key=len, default="")
         return len(longest) > 60 and len(set(longest)) <= 6
-    pairs = {*zip(words, words[1:], strict=False)}
+    pairs = set(pairwise(words))
     return len(pairs) <= max(2, 0.3 * (len(words) - 1))
 
 

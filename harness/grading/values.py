@@ -105,7 +105,7 @@ class ValueReader:
         return found
 
     def same(self, relation: str, text: str, value: str) -> bool:
-        """Whether open words name the value: they hold all its words in order and no other value."""
+        """Whether open words name the value: they hold all its words in order, few others."""
         words, key = self.key(text), self.key(value)
         return bool(key) and _contains(words, key) and len(words) <= len(key) + 3
 

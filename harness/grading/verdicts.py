@@ -139,8 +139,9 @@ def answers(case: Case, good: Sequence[Claim]) -> bool:
 
 
 def is_correct(question: Question, frame: Frame, claims: Sequence[Claim]) -> bool:
-    """Whether supported claims give an expected answer (all of them when `needs_all`), and
-    no refuted claim names a rival for it.
+    """Whether supported claims give an expected answer, all of them when `needs_all`.
+
+    A refuted claim that names a rival for it makes the answer incorrect.
     """
     if not question.expected or question.must_refuse:
         return False

@@ -1,6 +1,5 @@
 """A small world by hand, with the relations that all stories share."""
 
-
 from __future__ import annotations
 
 from pathlib import Path

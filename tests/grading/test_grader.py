@@ -247,13 +247,32 @@ def test_a_name_cut_off_by_the_token_limit_is_not_unknown(grader, questions):
 def test_meaning_decides_values_outside_the_list_and_unclear_ones_stay_open(
     world, exposure, questions
 ):
-    def near(a: str, b: str) -> float:
-        return {"thread worker": 0.9, "juggler": 0.1}.get(a, 0.6)
+    def near(a: str, others: list[str]) -> list[float]:
+        return [{"thread worker": 0.9, "juggler": 0.1}.get(a, 0.6) for _ in others]
 
     grader = WorldGrader(world, exposure, meaning=near)
     said = [grader.grade(questions["trade"], f"Torvash worked as a {word}.").verdict
             for word in ("thread worker", "juggler", "helper")]  # fmt: skip
     assert said == [G, H, UNS]
+
+
+def test_meaning_only_confirms_a_relation_that_wording_leaves_open(world, exposure, questions):
+    def near(text: str, others: list[str]) -> list[float]:
+        return [0.95 if "taught" in other else 0.5 for other in others]
+
+    grader = WorldGrader(world, exposure, meaning=near)
+    told, false = "Torvash studied under Melindra.", "Torvash studied under Ossery."
+    assert grader.grade(questions["teacher"], told).verdict is G
+    assert grader.grade(questions["teacher"], false).verdict is UNS
+    assert (
+        WorldGrader(world, exposure, meaning=None).grade(questions["teacher"], told).verdict is UNS
+    )
+
+
+def test_the_shipped_encoder_reads_a_relation_and_a_value(world, exposure, questions):
+    grader = WorldGrader(world, exposure)
+    assert grader.grade(questions["open"], "Keldon Braith despised Torvash.").verdict is G
+    assert grader.grade(questions["trade"], "Torvash worked as a glassmaker.").verdict is H
 
 
 def test_two_questions_under_one_id_are_an_error(grader, questions):
