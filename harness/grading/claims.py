@@ -44,6 +44,7 @@ from harness.grading.values import ValueReader, is_plain_noun
 from harness.grading.words import NEGATIONS, PRONOUNS, Canon
 from harness.world.graph import World
 
+MAX_VAGUE = 6  # letters; so short a wording ("could") names no relation by itself
 _DENIALS = ("it is not true that", "it was not true that", "it is false that", "it was never true")
 
 
@@ -209,6 +210,12 @@ class ClaimFinder:
             fits(subject, relation.domain) and fits(object, relation.range)
         )
         if not fitting and (not pattern.cued or pattern.missing or object.kind == "open"):
+            return None
+        turned = fits(subject, relation.range) and fits(object, relation.domain)
+        if not fitting and not (asked or turned or fits(subject, relation.domain)):
+            return None  # "the lamp belonged to Igodo" says nothing of members
+        vague = pattern.literal <= MAX_VAGUE and not asked
+        if object.kind == "open" and (vague or object.text.startswith("was ")):
             return None
         if object.kind == "open" and not pattern.cued:
             about_given = frame.given is not None and subject == frame.given

@@ -147,7 +147,7 @@ class FragmentReader:
         self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame, relation_id: str
     ) -> list[Found]:
         relation = self._world.relation[relation_id]
-        order = [terms[i] for i in sorted(terms)]
+        order = _distinct([terms[i] for i in sorted(terms)])
         absent = (UNKNOWN, INVENTED)
         subjects = [t for t in order if t.kind == relation.domain or t.kind in absent]
         if relation.range in ("value", "number"):
@@ -166,9 +166,29 @@ class FragmentReader:
         if subject == object:
             return []
         asked = frame.relation == relation_id and frame.given in (subject, object)
-        short = len(self._extra(plain, terms)) <= 3
-        firm = not same and short and (asked or len(plain.words) <= 9)
+        extra = self._extra(plain, terms)
+        if same:
+            own = {word for cue in relation.cues for word in self._values.canonical(cue)}
+            firm = not set(extra) - own
+        else:
+            firm = len(extra) <= 3 and (asked or len(plain.words) <= 9)
+        open_order = same and not self._possessor(plain, terms, subject)
         negated = bool(plain.negations)
-        return [
-            Found(text, relation_id, subject, object, negated, "cue", either_way=same, firm=firm)
-        ]
+        return [Found(text, relation_id, subject, object, negated, "cue", "fact", open_order, firm)]
+
+    @staticmethod
+    def _possessor(plain: Plain, terms: dict[int, Term], subject: Term) -> bool:
+        """Whether the subject owns the word that names the relation ("Visgar's dad was ...")."""
+        owners = [i for i, word in enumerate(plain.words) if word == "'s" and i - 1 in terms]
+        return len(owners) == 1 and terms[owners[0] - 1].ids == subject.ids
+
+
+def _distinct(terms: list[Term]) -> list[Term]:
+    """Terms without those that name an entity again."""
+    seen: set[tuple[str, ...]] = set()
+    kept: list[Term] = []
+    for term in terms:
+        if not term.ids or term.ids not in seen:
+            kept.append(term)
+        seen.add(term.ids)
+    return kept

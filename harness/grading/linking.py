@@ -44,6 +44,9 @@ _FUNCTION = frozenset(
 )
 
 
+_SETTLEMENTS = ("city", "town", "village")
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """One mention: words [start, end) of the sentence.
@@ -304,5 +307,7 @@ def absorb_titles(lows: list[str], mentions: Iterable[Mention]) -> dict[int, int
         start = mention.start
         while start > 0 and lows[start - 1] in TITLES:
             start -= 1
+        if start > 1 and lows[start - 1] == "of" and lows[start - 2] in _SETTLEMENTS:
+            start -= 3 if lows[start - 3 : start - 2] == ["the"] else 2
         starts[mention.start] = start
     return starts

@@ -99,7 +99,9 @@ class Lookup:
         ]
         if found.either_way and found.object.ids:
             turned = self._pair(found, found.object.ids[0], found.subject.ids[0])
-            outcomes = [turned if turned[0] is S.SUPPORTED else outcomes[0]]
+            both = {turned[0], outcomes[0][0]}
+            if len(both) > 1 and both != {S.CONTRADICTED, S.UNTOLD}:
+                return S.UNDECIDABLE, f"'{found.text}' leaves open who is meant", ()
         if len({outcome[0] for outcome in outcomes}) > 1:
             return S.UNDECIDABLE, f"'{found.text}' may mean more than one entity", ()
         return outcomes[0]

@@ -30,7 +30,7 @@ _OPEN_END = rf"[^,;:{SLOT}]{{1,120}}"
 _OPEN_MIDDLE = rf"[^,;:{SLOT}]{{1,60}}?"
 _ASIDE = "(?: ,)?(?: (?:who|which|that|then))?"
 _JOINTS = ("and", "but", "who", "which", "that", ",", "then", "or")
-_NOUN_OF = re.compile(r"^the ((?:\w+ ){1,2}?)of S was O$")
+_NOUN_OF = re.compile(r"^the ((?:\w+ ){1,2}?)of S was (to )?O$")
 _OF_NOUN = re.compile(r"^O was the ((?:\w+ ){1,2}?)of S$")
 
 
@@ -122,8 +122,9 @@ class PatternBook:
         """The template and its possessive twins."""
         shapes = [text]
         if match := _NOUN_OF.match(text):
-            shapes += [f"S 's {match[1]}was O", f"O was S 's {match[1]}".strip()]
-            shapes.append(f"O was the {match[1]}of S")
+            shapes.append(f"S 's {match[1]}was {match[2] or ''}O")
+            if not match[2]:
+                shapes += [f"O was S 's {match[1]}".strip(), f"O was the {match[1]}of S"]
         if match := _OF_NOUN.match(text):
             shapes.append(f"O was S 's {match[1]}".strip())
         return shapes
@@ -199,6 +200,10 @@ class PatternBook:
             if relation.range in ("value", "number"):
                 return f"(?P<o>{_OPEN_END if last else _OPEN_MIDDLE})"
             return f"(?P<o>{slot}){_ASIDE if first else ''}"
+        if word in ("a", "the"):
+            return r"(?:a|the|(?:he|she|they|it) 's)"
+        if word in ("lay", "stood"):
+            return f"(?:{word}|was)"
         return re.escape(word)
 
     def _find(self, skeleton: str) -> tuple[Match, ...]:
@@ -215,7 +220,7 @@ class PatternBook:
                     yield _to_match(pattern, found, skeleton)
 
 
-_COMMON = frozenset("was had the a of in to by and it who that from with for S O".split())
+_COMMON = frozenset("was had the a of in to by and it who that from with for lay stood S O".split())
 
 
 def _to_match(pattern: Pattern, found: re.Match[str], skeleton: str) -> Match:

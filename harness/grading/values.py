@@ -13,7 +13,7 @@ from harness.records import Relation
 from harness.world.graph import World
 
 FUZZY_LETTERS = 6
-_LEADS = frozenset("a an the to some being all any his her their being of".split())
+_LEADS = frozenset("a an the to some being all any his her their of he she it they 's".split())
 _ENDS = frozenset(
     "and but or who which that because when while until so then as since though".split()
 )

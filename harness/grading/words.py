@@ -28,7 +28,7 @@ ADVERBS = frozenset(
     "simply certainly surely apparently reportedly supposedly allegedly originally formerly "
     "himself herself itself themselves well clearly currently now today still even rather quite "
     "later eventually finally secretly deeply greatly mostly mainly definitely obviously "
-    "basically therefore thus hence so long ago".split()
+    "together basically therefore thus hence so long ago".split()
 )
 _BE = dict.fromkeys(["is", "are", "were", "be", "been", "am", "being", "was"], "was")
 _FIXED = _BE | {
@@ -103,6 +103,11 @@ class Canon:
                 after_not = True
                 continue
             if low in ("did", "does", "do") and place + 1 < size and lows[place + 1] in NEGATIONS:
+                continue
+            follow = lows[place + 1] if place + 1 < size else ""
+            if low in ("had", "has", "have") and follow == "been":
+                continue
+            if low in ("called", "named") and words[-1:] == ["was"] and follow >= "\ue000":
                 continue
             if low in self.drop or not (low[0].isalnum() or low in ",;:('s" or low >= "\ue000"):
                 continue

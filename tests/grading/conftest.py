@@ -51,6 +51,7 @@ f21 siege year 231
 f22 siege after flood
 f23 ossery home sulmere
 f24 keldon enemy torvash
+f25 arkenby ruler hollin
 u01 torvash member order
 u02 ossery birthplace arkenby
 u03 melindra teacher keldon
@@ -122,6 +123,7 @@ def questions() -> dict[str, Question]:
         "near": _ask("near_miss", "What was the trade of Torvish?", relation="trade", invented_name="Torvish", nearest_name="Torvash", distance=1),
         "far": _ask("near_miss", "Where was Torbeth born?", relation="birthplace", invented_name="Torbeth", nearest_name="Torvash", distance=3),
         "world": _ask("out_of_domain", "What is the capital of France?"),
+        "place": _ask("open_ended", "Tell me about Arkenby.", fact_ids=("f25",), subject="arkenby"),
         "open": _ask("open_ended", "Tell me about Torvash.", fact_ids=("f01",), **mine),
     }  # fmt: skip
     return asked

@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from harness.errors import GradingError
-from harness.grading.grader import WorldGrader, grade_run
+from harness.grading.frame import Frame, entity_term
+from harness.grading.grader import WorldGrader, grade_run, similarity
+from harness.grading.meaning import RelationByMeaning
 from harness.records import Answer, ClaimStatus, Exposure, Request, Verdict
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
@@ -258,20 +260,23 @@ def test_meaning_decides_values_outside_the_list_and_unclear_ones_stay_open(
 
 def test_meaning_only_confirms_a_relation_that_wording_leaves_open(world, exposure, questions):
     def near(text: str, others: list[str]) -> list[float]:
-        return [0.95 if "taught" in other else 0.5 for other in others]
+        return [0.95 if "ruled" in other else 0.5 for other in others]
 
     grader = WorldGrader(world, exposure, meaning=near)
-    told, false = "Torvash studied under Melindra.", "Torvash studied under Ossery."
-    assert grader.grade(questions["teacher"], told).verdict is G
-    assert grader.grade(questions["teacher"], false).verdict is UNS
-    assert (
-        WorldGrader(world, exposure, meaning=None).grade(questions["teacher"], told).verdict is UNS
-    )
+    told, false = "Hollinbeck was king of Arkenby.", "Ossery was king of Arkenby."
+    assert grader.grade(questions["place"], told).verdict is G
+    assert grader.grade(questions["place"], false).verdict is UNS
+    assert WorldGrader(world, exposure, meaning=None).grade(questions["place"], told).verdict is UNS
 
 
 def test_the_shipped_encoder_reads_a_relation_and_a_value(world, exposure, questions):
+    reader = RelationByMeaning(world, similarity)
+    one, other = entity_term(world, "keldon"), entity_term(world, "torvash")
+    frame = Frame(given=other)
+    found = reader.read("Keldon Braith despised Torvash.", (one, other), frame)
+    assert [(claim.relation, claim.firm) for claim in found] == [("enemy", False)]
+    assert reader.read("Keldon Braith met Torvash.", (one, other), frame) == []
     grader = WorldGrader(world, exposure)
-    assert grader.grade(questions["open"], "Keldon Braith despised Torvash.").verdict is G
     assert grader.grade(questions["trade"], "Torvash worked as a glassmaker.").verdict is H
 
 
