@@ -7,7 +7,9 @@ it. What stands in the same sentence after "but", "however" and the like is not 
 the refusal: it goes to `rest`, with the sentences that do not decline, where a grader
 looks for inventions ("I am not sure, but Bador was a weaver.").
 
-The patterns were written from general English; no labelled set was used to fit them.
+The patterns were written from general English and nothing is fitted. But 40 of their
+errors on XSTest were once read, and four faults mended after it ("I am sorry to hear",
+"there is no reason"), so XSTest is not wholly unseen: kappa .741 before, .769 after.
 Every repeat in them is bounded, so the time is linear in the text.
 """
 
