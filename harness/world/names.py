@@ -18,9 +18,9 @@ from harness.errors import UsageError
 from harness.paths import data_folder
 
 ONSETS = (
-    "b br c cr d dr f fr g gl gr h j k kr l m n p pr qu r s sh sk st t th tr v vr w y z".split()
+    "b br c cr d dr f fr g gl gr h j k kr l m n p pr r s sh sk st t th tr v vr w y z".split()
 )
-NUCLEI = "a e i o u ae ia ei ou".split()
+NUCLEI = "a a a e e e i i i o o o u u ae ia ei ou".split()  # repeated: more frequent
 CODAS = "b d g k l ld lm ln m n nd nk nt r rd rk rn rth s sh sk st t th v x".split()
 LINKS = "l m n r s v d t lm nd rd rl rv st sk ld nn rr".split()
 
@@ -100,7 +100,7 @@ def coined_word(name: str) -> str | None:
 def pronounceable(word: str) -> bool:
     """Whether no run of three vowels or four consonants stands in `word`, and both occur."""
     kinds = "".join("v" if letter in _VOWELS else "c" for letter in word)
-    return len(word) >= 4 and "vvv" not in kinds and "ccc" not in kinds and "v" in kinds[:3]
+    return len(word) >= 4 and "vvv" not in kinds and "cccc" not in kinds and "v" in kinds[:3]
 
 
 def invented_title(kind: str, name: str, rng: random.Random) -> str:
