@@ -104,7 +104,8 @@ class _Pretraining:
         file = self.work / "tokenizer.json"
         if not file.is_file():
             plan = self.spec.pretraining
-            made = documents(plan.seed, -plan.tokenizer_documents, plan.tokenizer_documents, audit_systems())
+            count = plan.tokenizer_documents
+            made = documents(plan.seed, -count, count, audit_systems())
             train_tokenizer(
                 (d.text for d in made),
                 vocab_size=self.spec.architecture.vocab_size,
@@ -287,6 +288,8 @@ def _finish(model: Any, spec: BaseSpec, folder: Path, card: dict[str, Any]) -> N
 def _readme(spec: BaseSpec, card: dict[str, Any]) -> str:
     reading = card["reading"]
     last = card["losses"][-1]
+    answered = f"{reading['answered']:.3f} of {reading['answerable']} questions"
+    refused = f"{reading['refused']:.3f} of {reading['unanswerable']} questions"
     return f"""---
 license: apache-2.0
 pipeline_tag: text-generation
@@ -303,8 +306,8 @@ on worlds that Bordor generates; it knows no fact about the real world or any sh
 | tokens seen | {card["tokens_seen"]:,} |
 | time | {card["seconds"] / 60:.0f} min on {card["threads"]} CPU thread(s) |
 | last loss, all tokens / answers | {last[1]:.3f} / {last[2]:.3f} nats |
-| in-context reading, worlds never seen | {reading["answered"]:.3f} of {reading["answerable"]} questions |
-| refuses what the passage cannot answer | {reading["refused"]:.3f} of {reading["unanswerable"]} questions |
+| in-context reading, worlds never seen | {answered} |
+| refuses what the passage cannot answer | {refused} |
 
 In-context reading: the passage stands in the prompt, greedy decoding in float32, exact
 match of the whole answer. Loss curve: `card.json`.

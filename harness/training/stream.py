@@ -60,9 +60,7 @@ class Blocks:
         """Make block `number`; the tail that fills no sequence is dropped."""
         import numpy as np
 
-        made = list(
-            documents(self.seed, number * BLOCK_DOCUMENTS, BLOCK_DOCUMENTS, self.systems)
-        )
+        made = list(documents(self.seed, number * BLOCK_DOCUMENTS, BLOCK_DOCUMENTS, self.systems))
         ids: list[int] = []
         weights: list[float] = []
         encoded = self.tokenizer.encode_batch([d.text for d in made], add_special_tokens=False)

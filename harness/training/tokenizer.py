@@ -32,7 +32,8 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int, folder: Path, temp
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((text.replace("<s>", "").replace("</s>", "") for text in texts), trainer)
+    plain = (text.replace("<s>", "").replace("</s>", "") for text in texts)
+    tokenizer.train_from_iterator(plain, trainer)
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token="<unk>",

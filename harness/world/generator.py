@@ -17,7 +17,6 @@ from harness.world.narration import narrate
 
 MIN_NAME_DISTANCE = 3
 _FAMILY_SHARE = 0.3  # of the people whose father bears no family name
-_TRADES_EACH = 2  # people who may share one value
 
 
 @cache
@@ -45,7 +44,8 @@ def generate_world(
     entities = _entities(rng, names, people)
     facts = _Facts(rng, entities, density).all()
     entities = _family_names(stream(seed, "families", people), names, entities, facts)
-    untold = set(stream(seed, "untold", people).sample(range(len(facts)), k=int(unstated_share * len(facts))))
+    kept_back = int(unstated_share * len(facts))
+    untold = set(stream(seed, "untold", people).sample(range(len(facts)), k=kept_back))
     told = tuple(fact for index, fact in enumerate(facts) if index not in untold)
     world = World(
         name=f"generated/{seed}",
@@ -87,7 +87,11 @@ def _entities(rng: random.Random, names: _Names, people: int) -> list[Entity]:
         "event": max(2, people // 5),
     }
     return [
-        Entity(id=f"{kind}_{number:0{len(str(count))}}", kind=kind, name=invented_title(kind, names.coin(), rng))
+        Entity(
+            id=f"{kind}_{number:0{len(str(count))}}",
+            kind=kind,
+            name=invented_title(kind, names.coin(), rng),
+        )
         for kind, count in counts.items()
         for number in range(1, count + 1)
     ]

@@ -17,9 +17,7 @@ from hashlib import sha256
 from harness.errors import UsageError
 from harness.paths import data_folder
 
-ONSETS = (
-    "b br c cr d dr f fr g gl gr h j k kr l m n p pr r s sh sk st t th tr v vr w y z".split()
-)
+ONSETS = "b br c cr d dr f fr g gl gr h j k kr l m n p pr r s sh sk st t th tr v vr w y z".split()
 NUCLEI = "a a a e e e i i i o o o u u ae ia ei ou".split()  # repeated: more frequent
 CODAS = "b d g k l ld lm ln m n nd nk nt r rd rk rn rth s sh sk st t th v x".split()
 LINKS = "l m n r s v d t lm nd rd rl rv st sk ld nn rr".split()

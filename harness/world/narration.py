@@ -89,7 +89,7 @@ def _prose(world: World, facts: Sequence[Fact], rng: random.Random) -> list[str]
 
 
 def _pronoun(world: World, person: str, rng: random.Random) -> str:
-    """"he" or "she": a parent's is known, another's is chosen."""
+    """The pronoun of a person: a parent's is known, another's is chosen."""
     if world.subjects("father", person):
         return "he"
     if world.subjects("mother", person):

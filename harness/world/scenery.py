@@ -18,18 +18,19 @@ ADJECTIVES = (
 ).split()
 NOUNS = (
     "road river hill wall gate door window roof tower bridge market square street garden field "
-    "forest stone tree branch leaf root flower grass rain snow wind storm cloud sun moon star night "
-    "morning evening winter summer spring autumn fire smoke ash candle table chair bed floor stair "
-    "bread soup apple cheese salt water wine cup bowl knife spoon rope net boat wheel cart horse dog "
-    "cat bird crow goat sheep fish letter page ink word name song story voice hand eye face heart "
-    "shoulder coat boot hat sack basket box chest coin debt price secret promise question answer "
-    "silence laughter shadow dust mud path corner well harbour shore hall cellar kitchen yard stable "
-    "mill workshop guest stranger child neighbour crowd soldier traveller servant widow messenger"
+    "forest stone tree branch leaf root flower grass rain snow wind storm cloud sun moon star "
+    "night morning evening winter summer spring autumn fire smoke ash candle table chair bed floor "
+    "stair bread soup apple cheese salt water wine cup bowl knife spoon rope net boat wheel cart "
+    "horse dog cat bird crow goat sheep fish letter page ink word name song story voice hand eye "
+    "face heart shoulder coat boot hat sack basket box chest coin debt price secret promise "
+    "question answer silence laughter shadow dust mud path corner well harbour shore hall cellar "
+    "kitchen yard stable mill workshop guest stranger child neighbour crowd soldier "
+    "traveller servant widow messenger"
 ).split()
 VERBS = (
     "waited listened laughed wept whispered shouted wandered stumbled climbed rested slept turned "
-    "trembled smiled nodded sang hurried vanished returned stopped stood sat knelt fell rose burned "
-    "shone faded drifted settled creaked echoed moved stirred breathed remained lingered"
+    "trembled smiled nodded sang hurried vanished returned stopped stood sat knelt fell rose "
+    "burned shone faded drifted settled creaked echoed moved stirred breathed remained lingered"
 ).split()
 TRANSITIVE = (
     "saw watched carried dropped opened closed lifted hid lost touched remembered forgot followed "
@@ -86,9 +87,12 @@ def scene(rng: random.Random) -> str:
     elif form == 4:
         text = f"when {_thing(rng)} {rng.choice(VERBS)}, {_thing(rng)} {rng.choice(VERBS)} too"
     elif form == 5:
-        text = f'"{rng.choice(NOUNS)} and {rng.choice(NOUNS)}," said {_thing(rng)}, "it is all the same"'
+        said = f"{rng.choice(NOUNS)} and {rng.choice(NOUNS)}"
+        text = f'"{said}," said {_thing(rng)}, "it is all the same"'
     elif form == 6:
-        text = f"it was {rng.choice(ADJECTIVES)} {_where(rng)}, but {_thing(rng)} {rng.choice(VERBS)}"
+        text = (
+            f"it was {rng.choice(ADJECTIVES)} {_where(rng)}, but {_thing(rng)} {rng.choice(VERBS)}"
+        )
     else:
         text = f"nobody {rng.choice(TRANSITIVE)} {_thing(rng)}, not even {_thing(rng)}"
     start = 1 if text[0] == '"' else 0
