@@ -20,7 +20,7 @@ def data_folder(name: str) -> Path:
 
 
 def home() -> Path:
-    """Where built fixtures go: $BORDOR_HOME, `fixtures/built/` in a clone, else the user's cache."""
+    """Where built things go: $BORDOR_HOME, `fixtures/built/` in a clone, else the user's cache."""
     named = os.environ.get("BORDOR_HOME")
     if named:
         return Path(named).expanduser()

@@ -13,6 +13,7 @@ import functools
 import json
 import types
 import typing
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -239,7 +240,7 @@ def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Hashable) -> dict[str, Any]:
     return typing.get_type_hints(kind)  # slow: once per kind, not once per record
 
 

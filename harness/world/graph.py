@@ -112,8 +112,11 @@ def fill(template: str, **slots: str) -> str:
 
 def relation_from_spec(spec: RelationSpec) -> Relation:
     """The record of a relation as a TOML file states it."""
-    data = spec.model_dump()
-    return Relation(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    data: dict[str, Any] = spec.model_dump()
+    for key, value in data.items():
+        if isinstance(value, list):
+            data[key] = tuple(value)
+    return Relation(**data)
 
 
 def load_relations(path: Path) -> tuple[Relation, ...]:
