@@ -235,12 +235,12 @@ def from_json(kind: type[Record], line: str) -> Record:
 
 def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
     """Build a record from plain data: lists become tuples, strings their enums."""
-    hints = _hints(kind)
+    hints = _hints(typing.cast(Hashable, kind))  # mypy takes no type[TypeVar] for hashable
     return kind(**{key: _convert(hints[key], value) for key, value in data.items()})
 
 
 @functools.cache
-def _hints(kind: Hashable) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)  # slow: once per kind, not once per record
 
 
