@@ -107,3 +107,8 @@ def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "quick.toml"
     path.write_text(RECIPE.replace("steps = 4", "steps = 4"), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def recipe_text() -> str:
+    return RECIPE
