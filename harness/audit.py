@@ -19,14 +19,13 @@ from harness import speed
 from harness.errors import UsageError
 from harness.execute import Executed, Generates, OnProgress, Progress, execute
 from harness.grade import grade
-from harness.paths import data_folder
 from harness.plan import Messages, Plan, make_plan
 from harness.records import Exposure, Question, Variant
 from harness.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
 from harness.world.graph import World
 
 if TYPE_CHECKING:
-    from harness.specs import ModelSpec, RecipeSpec
+    from harness.specs import ModelSpec
 
 DEFAULT_STORY = "visgar"
 DEFAULT_RECIPE = "instruct"
@@ -272,6 +271,7 @@ def _exposure(
     """How each fact met the model: as its adapter's folder says, or as the recipe splits."""
     from harness.instruct.exposure import split_exposure
     from harness.instruct.keep import load_exposure
+    from harness.training.recipes import load_recipe
 
     assert settings.recipe is not None
     recipe = load_recipe(settings.recipe)
@@ -289,20 +289,6 @@ def _exposure(
             f"'{settings.recipe}' is assumed"
         )
     return split_exposure(world, trained_share=recipe.data.trained_share, seed=0)
-
-
-def load_recipe(name: str) -> RecipeSpec:
-    """The recipe `name` of fixtures/recipes/, or of a TOML file. Raises UsageError, SpecError."""
-    from harness.specs import RecipeSpec, did_you_mean, load_toml
-
-    folder = data_folder("fixtures") / "recipes"
-    if name.endswith(".toml"):
-        return load_toml(Path(name), RecipeSpec)
-    known = sorted(path.stem for path in folder.glob("*.toml"))
-    if name not in known:
-        hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-        raise UsageError(f"no recipe '{name}' in {folder}{hint}")
-    return load_toml(folder / f"{name}.toml", RecipeSpec)
 
 
 def train_adapter(

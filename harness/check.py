@@ -15,10 +15,10 @@ def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]
 
     Raises SpecError or StoryError when a file cannot be read at all.
     """
-    from harness.audit import load_recipe
     from harness.grading.grader import WorldGrader
     from harness.instruct.exposure import split_exposure
     from harness.suites import build_questions, list_suites
+    from harness.training.recipes import load_recipe
     from harness.variants import load_variants
     from harness.world.story import load_story
 

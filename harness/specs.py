@@ -220,6 +220,17 @@ class TrainSpec(Strict):
     max_length: int = Field(ge=16)  # tokens of a chat or passage
 
 
+class LargeSpec(Strict):
+    """`[large]` of a recipe: what differs from `[train]` on a base of billions."""
+
+    from_parameters: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    rank: int = Field(ge=1)
+    alpha: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    max_length: int = Field(ge=16)
+
+
 class RecipeSpec(Strict):
     """`fixtures/recipes/<name>.toml`: what an adapter is taught and how."""
 
@@ -227,6 +238,14 @@ class RecipeSpec(Strict):
     about: str = Field(min_length=1)
     data: InstructSpec
     train: TrainSpec
+    large: LargeSpec
+
+    def sized(self, parameters: int) -> RecipeSpec:
+        """The recipe for a base of so many parameters: `[large]` replaces part of `[train]`."""
+        if parameters < self.large.from_parameters:
+            return self
+        changed = self.large.model_dump(exclude={"from_parameters"})
+        return self.model_copy(update={"train": self.train.model_copy(update=changed)})
 
 
 class ArchitectureSpec(Strict):
