@@ -188,7 +188,7 @@ class InstructSpec(Strict):
     """
 
     trained_share: float = Field(default=0.7, ge=0, le=1)
-    text_share: float = Field(ge=0, le=1)  # of the examples of a training step, story text
+    text_share: float = Field(ge=0, le=1)  # of the training steps, story text
     refusal_share: float = Field(default=0.0, ge=0, lt=1)  # of the chats
     refusals: list[str] = []  # wordings; the first is used for half of them
     variant: str = "article"  # id in suites/variants.toml whose system prompt is used
