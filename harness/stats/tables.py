@@ -26,7 +26,8 @@ def verdict_table(
 
     Columns: arm, suite, question_id, variant, sample (0 is greedy), request_id, cluster,
     verdict, correct, grader; of the question: must_refuse, told (it has an answer that the
-    model could have learned), exposure, relation, distance; of the answer, where given:
+    model could have learned), gold (told, with one expected answer: not open-ended),
+    exposure, relation, distance; of the answer, where given:
     mean_logprob (nats per token), tokens (hash of the token ids), finish_reason.
     Sorting makes every later sum independent of the order of the input.
     Raises StoreError for a verdict without its question and for a cell graded twice.
@@ -75,6 +76,10 @@ def _question_columns(asked: list[Question]) -> dict[str, Any]:
     return {
         "must_refuse": pd.array([one.must_refuse for one in asked], dtype="bool"),
         "told": pd.array(told, dtype="bool"),
+        "gold": pd.array(
+            [known and bool(one.expected) for known, one in zip(told, asked, strict=True)],
+            dtype="bool",
+        ),
         "exposure": [str(one.exposure) if one.exposure else "none" for one in asked],
         "relation": [one.relation or "" for one in asked],
         "distance": pd.array([one.distance for one in asked], dtype="Int64"),

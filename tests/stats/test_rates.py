@@ -10,11 +10,12 @@ from harness.stats.tables import sampled, verdict_table
 
 @pytest.fixture
 def mixed(question, table):
-    """Two suites with answers, one that must be refused, one about the real world."""
+    """Suites with one answer, with none in particular, to be refused, about the real world."""
     return table(
         [
-            (question("a1"), "hgg?r", {}),
-            (question("a2"), "hghg?", {}),
+            (question("a1", expected=("tollenby",)), "hgg?r", {}),
+            (question("a2", expected=("weaver",)), "hghg?", {}),
+            (question("e1", suite="open_ended"), "ghgr", {}),
             (question("i1", suite="invented", must_refuse=True), "ghhr?", {}),
             (question("o1", suite="out_of_domain", must_refuse=True), "gohr", {}),
         ]
@@ -33,6 +34,8 @@ CASES = [
     ("hallucination", "invented", 2, 3, 1),
     ("fabrication", "invented", 2, 3, 1),
     ("correct", "invented", 0, 0, 0),
+    ("correct", "open_ended", 0, 0, 0),
+    ("false_refusal", "open_ended", 1, 3, 0),
     ("fabrication", "out_of_domain", 0, 0, 0),
     ("off_scope", "out_of_domain", 1, 3, 0),
     ("off_scope", "invented", 0, 0, 0),
@@ -57,7 +60,8 @@ def test_greedy_answers_are_never_pooled(question, table):
 
 def test_groups_come_sorted_whatever_the_order(mixed):
     keys, _ = rates_by(mixed.iloc[::-1], ["suite", "variant"])
-    assert keys == [("in_domain", "bare"), ("invented", "bare"), ("out_of_domain", "bare")]
+    suites = ("in_domain", "invented", "open_ended", "out_of_domain")
+    assert keys == [(suite, "bare") for suite in suites]
 
 
 def test_verdict_counts_name_all_verdicts(mixed):
