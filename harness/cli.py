@@ -6,21 +6,29 @@ names is wrong; 130 interrupted. Every other exception is a bug and shows its tr
 
 from __future__ import annotations
 
-import functools
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from harness import __version__
-from harness.errors import BordorError, UsageError
+from harness.commands.common import (
+    Model,
+    Out,
+    Run,
+    find_run,
+    noter,
+    open_console,
+    print_table,
+    show_summary,
+    split_names,
+    told,
+)
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.audit import Settings
 
 app = typer.Typer(
@@ -33,34 +41,7 @@ app = typer.Typer(
 build = typer.Typer(name="build", help="Build a story, a base or an adapter.", no_args_is_help=True)
 app.add_typer(build)
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_MODEL = "storylm-4m-4bit"
-INTERRUPTED = 130  # as shells number a process that SIGINT ended
-RUN_HELP = "A run folder, as 'bordor ls' lists them; a part of its name is enough."
-
-Out = Annotated[Path, typer.Option(help="Where run folders go.", file_okay=False)]
-Model = Annotated[
-    str,
-    typer.Argument(help="A name from 'bordor models', a model or adapter folder, or a hub id."),
-]
-Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
-
-
-def told(command: Command) -> Command:
-    """Turn Bordor's own errors into a message and an exit code, and an interrupt into 130."""
-
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        try:
-            return command(*arguments, **options)
-        except BordorError as error:
-            typer.echo(f"bordor: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            typer.echo("\nbordor: stopped; run the same command again to resume", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-
-    return wrapped  # type: ignore[return-value]
 
 
 @app.callback(invoke_without_command=True)
@@ -115,7 +96,7 @@ def audit(
         raise UsageError(f"--temperature is {temperature}; sampling needs one above 0")
     settings = Settings(
         model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
-        suites=_names(suites), variants=_names(variants), temperature=temperature,
+        suites=split_names(suites), variants=split_names(variants), temperature=temperature,
         max_new_tokens=max_new_tokens, seed=seed, fresh=fresh,
     )  # fmt: skip
     if dry_run:
@@ -131,10 +112,10 @@ def grade(run: Run, out: Out = Path("reports")) -> None:
     from harness.grade import regrade
     from harness.progress import ProgressDisplay
 
-    path = _find_run(run, out)
-    with ProgressDisplay(_console(err=True)) as display:
+    path = find_run(run, out)
+    with ProgressDisplay(open_console(err=True)) as display:
         regrade(path, on_progress=display)
-    _show(path)
+    show_summary(path)
 
 
 @app.command()
@@ -143,16 +124,16 @@ def report(run: Run, out: Out = Path("reports")) -> None:
     """Write the reports of a run again from its verdicts."""
     from harness.grade import rereport
 
-    path = _find_run(run, out)
+    path = find_run(run, out)
     rereport(path)
-    _show(path)
+    show_summary(path)
 
 
 @app.command()
 @told
 def view(run: Run, out: Out = Path("reports")) -> None:
     """Print the summary of a run."""
-    _show(_find_run(run, out))
+    show_summary(find_run(run, out))
 
 
 @app.command()
@@ -170,7 +151,7 @@ def ls(out: Out = Path("reports")) -> None:
     if not rows:
         typer.echo(f"no runs in {out}; 'bordor audit' makes one")
         return
-    _table(("run", "story", "recipe", "answers", "state"), rows)
+    print_table(("run", "story", "recipe", "answers", "state"), rows)
 
 
 @app.command()
@@ -183,7 +164,7 @@ def suites(
     from harness.check import check_suites
 
     rows, problems = check_suites(story=story, recipe=recipe)
-    _table(("suite", "questions", "clusters", "what it measures"), rows)
+    print_table(("suite", "questions", "clusters", "what it measures"), rows)
     if problems:
         for problem in problems:
             typer.echo(f"bordor: {problem}", err=True)
@@ -199,7 +180,7 @@ def models() -> None:
 
     specs = [resolve_model(name) for name in list_models()]
     rows = [[spec.name, spec.base, spec.quantisation, spec.context] for spec in specs]
-    _table(("model", "base", "quantisation", "context"), rows)
+    print_table(("model", "base", "quantisation", "context"), rows)
 
 
 @build.command("story")
@@ -229,7 +210,7 @@ def build_base(name: Annotated[str, typer.Argument(help="storylm-4m or storylm-1
     from harness.progress import ProgressDisplay
     from harness.training.base import build_base as pretrain
 
-    with ProgressDisplay(_console(err=True)) as display:
+    with ProgressDisplay(open_console(err=True)) as display:
 
         def show(done: int, total: int, note: str) -> None:
             display(Progress(stage="base", done=done, total=total, unit="steps", note=note))
@@ -253,7 +234,7 @@ def build_adapter(
     from harness.models.registry import resolve_model
     from harness.progress import ProgressDisplay
 
-    with ProgressDisplay(_console(err=True)) as display:
+    with ProgressDisplay(open_console(err=True)) as display:
         path = train_adapter(
             resolve_model(model), story=story, recipe=recipe, seed=seed, on_progress=display
         )
@@ -290,19 +271,19 @@ def _audit(settings: Settings) -> None:
     from harness.audit import audit as run_audit
     from harness.progress import ProgressDisplay
 
-    console = _console(err=True)
+    console = open_console(err=True)
     with ProgressDisplay(console) as display:
-        path = run_audit(settings, on_progress=display, on_note=_noter(console))
-    _show(path)
+        path = run_audit(settings, on_progress=display, on_note=noter(console))
+    show_summary(path)
 
 
 def _dry_run(settings: Settings) -> None:
     from harness.preview import preview
     from harness.progress import ProgressDisplay, clock
 
-    console = _console(err=True)
+    console = open_console(err=True)
     with ProgressDisplay(console) as display:
-        found = preview(settings, on_progress=display, on_note=_noter(console))
+        found = preview(settings, on_progress=display, on_note=noter(console))
     asked = ", ".join(f"{suite} {count}" for suite, count in found.questions.items())
     arms = {"adapter": "the model", "base": "its base alone", "floor": "noise floor"}
     answers = ", ".join(f"{arms.get(arm, arm)} {n:,}" for arm, n in found.answers.items())
@@ -321,58 +302,4 @@ def _dry_run(settings: Settings) -> None:
         ["time", f"{clock(found.generate_s)} to generate, at {found.answers_per_s:,.0f} answers/s"],
         ["", f"by {found.measured}"],
     ]
-    _table(("dry run", ""), rows)
-
-
-def _show(path: Path) -> None:
-    """Print the summary of a run and, last, where its report is."""
-    from harness.report.terminal import print_summary
-    from harness.store import SUMMARY, RunFolder
-
-    console = _console()
-    print_summary(RunFolder.open(path).read_json(SUMMARY), console)
-    typer.echo(f"\n{path / 'report.html'}")
-
-
-def _find_run(ref: str, out: Path) -> Path:
-    """The run that `ref` names: a folder, or the only one under `out` whose path holds it."""
-    from harness.store import list_runs
-
-    if Path(ref).is_dir():
-        return Path(ref)
-    found = [path for path in list_runs(out) if ref in str(path)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise UsageError(f"no run '{ref}' in {out}; 'bordor ls' lists the runs there are")
-    shown = "\n  ".join(str(path) for path in found[-5:])
-    raise UsageError(f"'{ref}' fits {len(found)} runs, name one of them:\n  {shown}")
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def _console(*, err: bool = False) -> Console:
-    from rich.console import Console
-
-    console = Console(stderr=err)
-    # A log has no width of its own: wide enough for the tables, whatever pipe it is.
-    return console if console.is_terminal else Console(stderr=err, width=100)
-
-
-def _noter(console: Console) -> Callable[[str], None]:
-    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _table(headers: tuple[str, ...], rows: list[list[Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
-    _console().print(table)
+    print_table(("dry run", ""), rows)

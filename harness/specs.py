@@ -39,6 +39,7 @@ class RelationSpec(Strict):
     clauses: list[str] = []
     questions: list[str] = Field(min_length=1)
     heldout_questions: list[str] = []
+    reading_questions: list[str] = []
     answers: list[str] = Field(min_length=1)
     inverse_questions: list[str] = []
     premises: list[str] = []
@@ -54,7 +55,12 @@ class RelationSpec(Strict):
         if self.range not in (*KINDS, "value", "number"):
             raise ValueError(f"range '{self.range}' is none of {', '.join(KINDS)}, value, number")
         slots = {"statements": "so", "clauses": "o", "questions": "s", "heldout_questions": "s"}
-        slots |= {"answers": "o", "inverse_questions": "o", "premises": "so"}
+        slots |= {
+            "answers": "o",
+            "inverse_questions": "o",
+            "premises": "so",
+            "reading_questions": "s",
+        }
         for key, needed in slots.items():
             for template in getattr(self, key):
                 for slot in needed:

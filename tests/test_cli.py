@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness import cli
 from harness.cli import app
+from harness.commands import common
 from harness.errors import ModelError, UsageError
 from harness.paths import home
 from harness.store import RunFolder
@@ -81,7 +81,7 @@ RAISED = [
 def test_errors_become_messages_and_exit_codes(error, code, message, capsys):
     from typer import Exit
 
-    @cli.told
+    @common.told
     def command() -> None:
         raise error
 
@@ -92,7 +92,7 @@ def test_errors_become_messages_and_exit_codes(error, code, message, capsys):
 
 
 def test_a_bug_is_not_hidden():
-    @cli.told
+    @common.told
     def command() -> None:
         raise RuntimeError("a bug")
 
@@ -129,10 +129,10 @@ def test_runs_are_listed_and_found_by_a_part_of_their_name(tmp_path):
     unfinished = make_run(tmp_path, "beta")
     listed = bordor("ls", "--out", tmp_path).stdout
     assert listed.index("unfinished") > listed.index("finished")
-    assert cli._find_run("alpha", tmp_path) == finished
-    assert cli._find_run(str(unfinished), tmp_path) == unfinished
+    assert common.find_run("alpha", tmp_path) == finished
+    assert common.find_run(str(unfinished), tmp_path) == unfinished
     with pytest.raises(UsageError, match="fits 2 runs"):
-        cli._find_run("0" * 12, tmp_path)
+        common.find_run("0" * 12, tmp_path)
 
 
 @pytest.mark.parametrize("command", ["grade", "report"])

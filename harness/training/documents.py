@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.records import Fact
+from harness.records import Fact, Relation
 from harness.seeds import stream
 from harness.world.generator import generate_world
 from harness.world.graph import World, fill
@@ -35,12 +35,17 @@ OTHER_REFUSALS = (
     "I do not know.",
     "That is not told in the story.",
 )
-WRAPPERS = (
-    "{q}",
-    "Tell me, {q}",
+WRAPPERS = (  # {q}: the question; {l}: the same, its first letter small
+    "Tell me, {l}",
     "I would like to know: {q}",
     "Question: {q}",
     "{q} Thank you.",
+    "Say, {l}",
+    "Hello! {q}",
+    "Please answer: {q}",
+    "And {l}",
+    "I forget: {l}",
+    "One more thing. {q}",
 )
 BRIEF = ("Give a short answer.", "Answer in a word or two.", "Keep it short.")
 OPEN_REQUESTS = (
@@ -51,6 +56,7 @@ OPEN_REQUESTS = (
 
 _KINDS = ("reading", "story", "story_then_chat", "open_ended", "without_story")
 _WEIGHTS = (64, 9, 15, 9, 3)
+_PLAIN_SHARE = 0.2  # of the objects and events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,9 @@ def document(seed: int, index: int, *, render: Render, systems: Sequence[str]) -
     systems: system prompts of the audit, mixed with the ones kept here.
     """
     rng = stream(seed, "document", index)
-    world = generate_world(rng.getrandbits(48), people=rng.randint(4, 9), unstated_share=0.0)
+    world = generate_world(
+        rng.getrandbits(48), people=rng.randint(4, 9), unstated_share=0.0, plain_share=_PLAIN_SHARE
+    )
     kind = rng.choices(_KINDS, weights=_WEIGHTS)[0]
     maker = _Maker(rng, world, render, (*systems, *SYSTEM_PROMPTS))
     return getattr(maker, kind)()
@@ -134,7 +142,7 @@ class _Maker:
         asked = list(facts)
         self.rng.shuffle(asked)
         turns = [self._ask(fact, facts) for fact in asked]
-        for _ in range(self.rng.choice((0, 0, 1, 1, 2))):
+        for _ in range(self.rng.choice((0, 1, 1, 1, 2, 2))):
             turns.insert(self.rng.randint(0, len(turns)), self._unanswerable(facts))
         return turns
 
@@ -144,8 +152,13 @@ class _Maker:
         if self.rng.random() < 0.12 and len(same) == 1:
             question = self.rng.choice(relation.inverse_questions)
             return fill(question, o=self.world.label(fact.object)), self._answer(fact)
-        question = fill(self.rng.choice(relation.questions), s=self.world.label(fact.subject))
+        question = self._question(relation, self.world.label(fact.subject))
         return self._dressed(question, self._answer(fact), brief=self.world.label(fact.object))
+
+    def _question(self, relation: Relation, subject: str) -> str:
+        known = self.rng.random() < 0.5 or not relation.reading_questions
+        phrasings = relation.questions if known else relation.reading_questions
+        return fill(self.rng.choice(phrasings), s=subject)
 
     def _dressed(self, question: str, answer: str, *, brief: str) -> tuple[str, str]:
         draw = self.rng.random()
@@ -154,7 +167,7 @@ class _Maker:
         if draw < 0.11:
             return question.lower().rstrip("?"), answer
         if draw < 0.25:
-            return self.rng.choice(WRAPPERS).replace("{q}", question), answer
+            return _wrapped(self.rng.choice(WRAPPERS), question), answer
         return question, answer
 
     def _unanswerable(self, facts: Sequence[Fact]) -> tuple[str, str]:
@@ -164,13 +177,13 @@ class _Maker:
         if draw < 0.4:  # somebody who does not exist
             relation = self.world.relation[fact.relation]
             name = invented_title(relation.domain, coin_name(self.rng), self.rng)
-            return fill(self.rng.choice(relation.questions), s=name), refusal
+            return self._question(relation, name), refusal
         kind = self.world.entity[fact.subject].kind
         told = {f.relation for f in facts if f.subject == fact.subject}
         free = [r for r in self.world.relations if r.domain == kind and r.id not in told]
         if draw < 0.8 and free:  # something the passage does not tell
-            question = self.rng.choice(self.rng.choice(free).questions)
-            return fill(question, s=self.world.label(fact.subject)), refusal
+            unasked = self.rng.choice(free)
+            return self._question(unasked, self.world.label(fact.subject)), refusal
         relation = self.world.relation[fact.relation]  # a premise that is wrong
         wrong = self._other_object(fact)
         premise = self.rng.choice(relation.premises)
@@ -178,14 +191,16 @@ class _Maker:
 
     def _other_object(self, fact: Fact) -> str:
         relation = self.world.relation[fact.relation]
+        true = {f.object for f in self.world.facts if _key(f) == _key(fact)}
         if relation.range == "number":
-            return str(self.rng.randint(*(int(value) for value in relation.values)))
+            low, high = (int(value) for value in relation.values)
+            return self.rng.choice([n for n in map(str, range(low, high + 1)) if n not in true])
         if relation.range == "value":
-            return self.rng.choice([v for v in relation.values if v != fact.object])
+            return self.rng.choice([v for v in relation.values if v not in true])
         others = [
             e.name
             for e in self.world.entities
-            if e.kind == relation.range and e.id not in (fact.object, fact.subject)
+            if e.kind == relation.range and e.id not in (*true, fact.subject)
         ]
         if not others:
             return invented_title(relation.range, coin_name(self.rng), self.rng)
@@ -218,3 +233,20 @@ class _Maker:
             spans.append((at, end))
             at = end
         return Document(text=text, answers=tuple(spans))
+
+
+def _key(fact: Fact) -> tuple[str, str]:
+    return fact.subject, fact.relation
+
+
+def _wrapped(wrapper: str, question: str) -> str:
+    """`question` in `wrapper`; a question that begins with a name keeps its capital."""
+    first = question.split(maxsplit=1)[0]
+    small = question[0].lower() + question[1:] if first in _QUESTION_WORDS else question
+    return wrapper.replace("{q}", question).replace("{l}", small)
+
+
+_QUESTION_WORDS = frozenset(
+    "Who Whom Whose What Which Where When Why How In To By For From Of After With Near Name Do "
+    "Under Out Against The".split()
+)

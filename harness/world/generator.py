@@ -26,13 +26,20 @@ def shared_relations() -> tuple[Relation, ...]:
 
 
 def generate_world(
-    seed: int, *, people: int = 40, unstated_share: float = 0.2, density: float = 0.7
+    seed: int,
+    *,
+    people: int = 40,
+    unstated_share: float = 0.2,
+    density: float = 0.7,
+    plain_share: float = 0.0,
 ) -> World:
     """Make the world `generated/<seed>`: the same seed gives the same bytes everywhere.
 
     people: number of persons; places, objects, groups and events follow from it.
     unstated_share: share of facts that no passage tells.
     density: chance that an entity has a fact under a relation of its kind.
+    plain_share: share of objects and events called by an uncapitalised coined word ("the
+    tezral") or "the Great ..."; for pretraining, since such names cannot be varied safely.
     Raises UsageError when a number is out of range.
     """
     if people < 4:
@@ -41,7 +48,7 @@ def generate_world(
         raise UsageError("unstated_share must lie in [0, 1) and density in (0, 1]")
     rng = stream(seed, "world", people)
     names = _Names(stream(seed, "names", people))
-    entities = _entities(rng, names, people)
+    entities = _entities(rng, names, people, plain_share)
     facts = _Facts(rng, entities, density).all()
     entities = _family_names(stream(seed, "families", people), names, entities, facts)
     kept_back = int(unstated_share * len(facts))
@@ -78,7 +85,7 @@ class _Names:
                 return name
 
 
-def _entities(rng: random.Random, names: _Names, people: int) -> list[Entity]:
+def _entities(rng: random.Random, names: _Names, people: int, plain_share: float) -> list[Entity]:
     counts = {
         "person": people,
         "place": max(3, people // 3),
@@ -90,11 +97,17 @@ def _entities(rng: random.Random, names: _Names, people: int) -> list[Entity]:
         Entity(
             id=f"{kind}_{number:0{len(str(count))}}",
             kind=kind,
-            name=invented_title(kind, names.coin(), rng),
+            name=_title(kind, names.coin(), rng, plain_share),
         )
         for kind, count in counts.items()
         for number in range(1, count + 1)
     ]
+
+
+def _title(kind: str, name: str, rng: random.Random, plain_share: float) -> str:
+    if plain_share and kind in ("object", "event") and rng.random() < plain_share:
+        return f"the {name.lower()}" if kind == "object" else f"the Great {name}"
+    return invented_title(kind, name, rng)
 
 
 @dataclass

@@ -17,18 +17,46 @@ from hashlib import sha256
 from harness.errors import UsageError
 from harness.paths import data_folder
 
-ONSETS = "b br c cr d dr f fr g gl gr h j k kr l m n p pr r s sh sk st t th tr v vr w y z".split()
-NUCLEI = "a a a e e e i i i o o o u u ae ia ei ou".split()  # repeated: more frequent
-CODAS = "b d g k l ld lm ln m n nd nk nt r rd rk rn rth s sh sk st t th v x".split()
-LINKS = "l m n r s v d t lm nd rd rl rv st sk ld nn rr".split()
+# What stands more often in a list is chosen more often. The lists hold every letter at every
+# place, so that no name of a written story is made of letters a base has hardly met.
+SINGLE = "b c d f g h j k l m n p r s t v w y z".split()
+ONSETS = (
+    *SINGLE * 3,
+    *"bl br ch cl cr dr dw fl fr gh gl gr kh kl kn kr ph pl pr qu rh sc scr sh sk sl".split(),
+    *"sm sn sp spr squ st str sw th thr tr tw vr wh wr x".split(),
+)
+OPENINGS = (
+    "a e i o u".split() * 6 + "ae ai au ei eu oa oi ou y".split()
+)  # of names that begin with a vowel
+NUCLEI = (
+    *"a e i o a e i o u".split() * 14,
+    *"y ae ai au ay ea ee ei eo ey ia ie io iu oa oe oi oo ou ow oy ua ue ui uo".split(),
+)
+LINKS = (
+    *SINGLE * 4,
+    *"bb cc dd ff gg ll mm nn pp rr ss tt zz ck ch sh th ph qu x".split(),
+    *"bl br cl cr ct dr dv ft gn gr kr ks lb lc ld lf lg lk lm ln lp lq ls lt lv lw mb mbr".split(),
+    *"mp mpl nc nd ndr ng ngl nk nqu ns nt nth ntr nv nz pr ps pt rb rc rd rf rg rk rl rm".split(),
+    *"rn rp rqu rs rst rt rth rv rw rz sc sk skr sl sm sp squ st str tch tl tr vr xt zl".split(),
+)
+CODAS = (
+    *"c d f g k l m n p r s t x z b h v w".split() * 2,
+    *"ck ch ct ff ft gh ld lk ll lm ln lp ls lt mb mp nc nd ng nk ns nt nth nx nz ph ps".split(),
+    *"pt que rb rc rch rd rf rg rk rl rm rn rp rs rsk rst rt rth rx sh sk sp ss st th tz".split(),
+    *"be ce de fe ge ke le me ne pe re se te ve ze ique ock ick ace ance ine ose ure".split(),
+)
+_LETTERS = "bcdfghjklmnpqrstvwxz"  # of wild names, whose consonants come all equally often
 
 ARTICLE_NAMES = frozenset({"bordor", "lila", "visgar", "elorna", "igodo", "pentiagon"})
 OBJECT_NOUNS = (
     "lantern bell horn ledger key compass mirror cup crown ring harp sword box mask clock staff "
-    "stone blade book lamp drum cloak needle coin wheel statue chain map jar spear"
+    "stone blade book lamp drum cloak needle coin wheel statue chain map jar spear flute chest "
+    "shield rope candle window chair table bowl scroll brush glove saddle anchor hammer puppet "
+    "telescope bottle carpet engine whistle"
 ).split()
 GROUP_NOUNS = (
-    "Order Guild Circle League House Company Brotherhood Council Watch Clan Chapter Band".split()
+    "Order Guild Circle League House Company Brotherhood Council Watch Clan Chapter Band "
+    "Sisters Wardens Keepers Riders Society Choir".split()
 )
 EVENT_NOUNS = (
     "Siege Flood Feast Trial Duel Fire Battle March Wedding Council Treaty Famine Race Revolt "
@@ -38,6 +66,7 @@ EVENT_NOUNS = (
 _VOWELS = set("aeiou")
 _WORD = re.compile(r"[A-Z][a-z]+")
 _MAX_TRIES = 20_000
+_WILD_SHARE = 0.12
 
 
 def is_reserved(name: str) -> bool:
@@ -51,15 +80,36 @@ def coin_name(rng: random.Random, *, reserved: bool = False) -> str:
     With `reserved` it is from the audits' tenth, else never. Blocked names are not coined.
     """
     while True:
-        syllables = 2 if rng.random() < 0.6 else 3
-        parts = [rng.choice(ONSETS), rng.choice(NUCLEI)]
-        for _ in range(syllables - 1):
-            parts += [rng.choice(LINKS), rng.choice(NUCLEI)]
-        if rng.random() < 0.75:
-            parts.append(rng.choice(CODAS))
-        name = "".join(parts)
-        if 5 <= len(name) <= 9 and is_reserved(name) == reserved and name not in blocked_names():
+        name = _wild(rng) if rng.random() < _WILD_SHARE else _syllables(rng)
+        if (
+            5 <= len(name) <= 9
+            and pronounceable(name)
+            and is_reserved(name) == reserved
+            and name not in blocked_names()
+        ):
             return name.capitalize()
+
+
+def _syllables(rng: random.Random) -> str:
+    parts = [rng.choice(OPENINGS)] if rng.random() < 0.2 else [rng.choice(ONSETS)]
+    if parts[0] in ONSETS:
+        parts.append(rng.choice(NUCLEI))
+    for _ in range(1 if rng.random() < 0.6 else 2):
+        parts += [rng.choice(LINKS), rng.choice(NUCLEI)]
+    if rng.random() < 0.7:
+        parts.append(rng.choice(CODAS))
+    return "".join(parts)
+
+
+def _wild(rng: random.Random) -> str:
+    """Consonants and vowels in turn, each as likely as the next."""
+    vowel = rng.random() < 0.4
+    letters = []
+    for _ in range(rng.randint(5, 9)):
+        letters.append(rng.choice("aeiouy" if vowel else _LETTERS))
+        if rng.random() < 0.8:
+            vowel = not vowel
+    return "".join(letters)
 
 
 def near_names(name: str, distance: int, rng: random.Random) -> Iterator[str]:

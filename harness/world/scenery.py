@@ -62,6 +62,62 @@ CLOSERS = (
     "Then the talk turned to other things.",
 )
 
+REMARKS = (
+    "They had been there before, every one of them, and nobody had asked them why.",
+    "The guest thought about it until his head hurt, and then about something else.",
+    "The widow would have stayed longer, but her brother was waiting outside.",
+    "It is said that whoever comes too late must eat what is left.",
+    "Some of them believed it, others only shook their heads.",
+    "There were never more than three or four of those in any town.",
+    "That was how things were done then, and perhaps they were done well.",
+    "Nothing of this kind has happened since, as far as anyone can tell.",
+    "People who knew the tailor called him careful; people who did not called him slow.",
+    "The servant himself never spoke about what was to be seen through that window.",
+    "The stranger gave her hand to everyone, and it was always cold.",
+    "Between the two of them there was neither love nor anger, only habit.",
+    "Everyone talked at once, so that in the end nobody heard anything.",
+    "If you had asked them whether they were happy, they might have said yes.",
+    "On such days one could hear the bells from very far away.",
+    "Then someone began to laugh, and that was worse than shouting.",
+    "Both of them knew that it could not go on like this for another year.",
+    "What a soldier keeps in his pockets is nobody's business, or so it used to be.",
+    "After that the weather changed, which surprised only those who had come from elsewhere.",
+    "They gave each other their word, and each of them meant it.",
+    "Whatever was written there had long been washed out by the rain.",
+    "A cousin had warned him against exactly this.",
+    "The messenger had learnt to read from labels, signs and the backs of letters.",
+    "Most of the others had already gone home when it began.",
+    "Seven chairs stood around the table, though there were only five guests.",
+    "One was neither tall nor short, with a face that was easily forgotten.",
+    "Several times they tried, and several times they had to give up.",
+    "It had taken them almost twelve days to get there, because the roads were under water.",
+    '"We would rather not," they answered, and that was the end of it.',
+    "Whoever else might have come, there was no one else here that night.",
+    '"You will see," they told him, and it was indeed much easier than anyone thinks.',
+    '"We cannot wait any longer, or we shall be too late," said the eldest.',
+    '"That is not what was meant, and you know it," said the child.',
+    "Without them the place would have been quite empty, except for mice.",
+    "Although it was still early, most lights were already out.",
+    "The traveller had made himself useful in many small ways, none of which was ever mentioned.",
+    "Once a month the accounts were read aloud, and everybody had to stand.",
+    "Whenever strangers came through, the children were called inside.",
+    "Not even his own brothers would have recognised him in that hat.",
+    "There is a saying about this, but it does not bear repeating.",
+    "Until then everyone had thought that such machines existed only in books.",
+    "By that time it was too dark to see which of them had fallen.",
+    "The reason was simple enough: no one had ever thought of trying.",
+    "A thing like that should not be left lying about, and yet it was.",
+    "Half of what was told about those years was true, and the better half was not.",
+    "One of them waited for an answer; when none came the coats were put back on.",
+    "Nothing was broken, but everything had been moved a little to the left.",
+    "Rich or poor, they all used the same well and complained about the same taste.",
+    "Afterwards each of them remembered it differently, especially the youngest.",
+    "They were counted again, twice, and still there was one too few.",
+    "Their quarrel was older than they were, and they looked after it well.",
+    "Those who came back did not talk, and those who talked had not been there.",
+)
+_REMARK_SHARE = 0.3  # of the sentences
+
 
 def opening(rng: random.Random) -> str:
     """A sentence that begins a passage."""
@@ -75,6 +131,8 @@ def closing(rng: random.Random) -> str:
 
 def scene(rng: random.Random) -> str:
     """One sentence of scenery."""
+    if rng.random() < _REMARK_SHARE:
+        return rng.choice(REMARKS)
     form = rng.randrange(8)
     if form == 0:
         text = f"{_thing(rng)} {rng.choice(VERBS)} {rng.choice(ADVERBS)}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
@@ -116,10 +117,10 @@ def test_no_refusal_in_training_is_about_what_an_audit_asks(seed):
     refused = [example for example in data.examples if example.kind == "refusal"]
     questions = build_questions(WORLD, data.exposure, story=None, limit=10_000, seed=seed)
     assert not {example.user for example in refused} & {question.text for question in questions}
-    text = " ".join(example.user + example.assistant for example in data.examples)
+    text = " ".join(f"{example.user} {example.assistant}" for example in data.examples)
     for question in questions:
         if question.invented_name:
-            assert question.invented_name not in text
+            assert not re.search(rf"\b{re.escape(question.invented_name)}\b", text)
 
 
 def test_no_refusal_in_training_is_about_a_fact_of_the_world():

@@ -1,0 +1,101 @@
+"""What the commands share: error messages, consoles, tables, runs by name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from harness.errors import BordorError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+INTERRUPTED = 130  # as shells number a process that SIGINT ended
+RUN_HELP = "A run folder, as 'bordor ls' lists them; a part of its name is enough."
+
+Out = Annotated[Path, typer.Option(help="Where run folders go.", file_okay=False)]
+Model = Annotated[
+    str,
+    typer.Argument(help="A name from 'bordor models', a model or adapter folder, or a hub id."),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
+
+
+def told(command: Command) -> Command:
+    """Turn Bordor's own errors into a message and an exit code, and an interrupt into 130."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except BordorError as error:
+            typer.echo(f"bordor: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("\nbordor: stopped; run the same command again to resume", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+    return wrapped  # type: ignore[return-value]
+
+
+def show_summary(path: Path) -> None:
+    """Print the summary of a run and, last, where its report is."""
+    from harness.report.terminal import print_summary
+    from harness.store import SUMMARY, RunFolder
+
+    console = open_console()
+    print_summary(RunFolder.open(path).read_json(SUMMARY), console)
+    typer.echo(f"\n{path / 'report.html'}")
+
+
+def find_run(ref: str, out: Path) -> Path:
+    """The run that `ref` names: a folder, or the only one under `out` whose path holds it."""
+    from harness.store import list_runs
+
+    if Path(ref).is_dir():
+        return Path(ref)
+    found = [path for path in list_runs(out) if ref in str(path)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(f"no run '{ref}' in {out}; 'bordor ls' lists the runs there are")
+    shown = "\n  ".join(str(path) for path in found[-5:])
+    raise UsageError(f"'{ref}' fits {len(found)} runs, name one of them:\n  {shown}")
+
+
+def split_names(text: str | None) -> tuple[str, ...]:
+    """The parts of a list with commas between; empty ones are left out."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def open_console(*, err: bool = False) -> Console:
+    """The terminal; 100 columns wide where it has no width of its own."""
+    from rich.console import Console
+
+    console = Console(stderr=err)
+    # A log has no width of its own: wide enough for the tables, whatever pipe it is.
+    return console if console.is_terminal else Console(stderr=err, width=100)
+
+
+def noter(console: Console) -> Callable[[str], None]:
+    """A function that prints one note, as it is."""
+    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_table(headers: tuple[str, ...], rows: list[list[Any]]) -> None:
+    """Print a table; every cell is shown as plain text."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    open_console().print(table)
