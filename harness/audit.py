@@ -48,6 +48,7 @@ class Settings:
     variants: tuple[str, ...] = ()  # all where empty
     temperature: float = 1.0
     max_new_tokens: int = 64
+    quantisation: str | None = None  # instead of the one the model's file or card names
     seed: int = 0  # of questions, typing errors and samples; adapters are trained at 0
     out: Path = field(default=Path("reports"))
     fresh: bool = False
@@ -57,7 +58,7 @@ class Settings:
         words = ["bordor", "audit", self.model]
         standard = Settings(model=self.model)
         for name in ("story", "recipe", "seeds", "limit", "suites", "variants", "temperature",
-                     "max_new_tokens", "seed"):  # fmt: skip
+                     "max_new_tokens", "quantisation", "seed"):  # fmt: skip
             value = getattr(self, name)
             if value != getattr(standard, name):
                 shown = ",".join(value) if isinstance(value, tuple) else str(value)
@@ -155,7 +156,7 @@ def prepare(
     from harness.variants import load_variants
     from harness.world.story import load_story
 
-    spec = resolve_model(settings.model)
+    spec = resolve_model(settings.model, quantisation=settings.quantisation)
     settings = _fill_from_card(settings, Path(spec.adapter) if spec.adapter else None)
     assert settings.story is not None and settings.recipe is not None
     world = load_story(settings.story)

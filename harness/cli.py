@@ -78,6 +78,10 @@ def audit(
     ] = None,
     temperature: Annotated[float, typer.Option(help="Of the sampled answers, above 0.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    quantisation: Annotated[
+        str | None,
+        typer.Option(help="nf4, fp4, int8 or none. [default: the model's, or its adapter's]"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of questions, typing errors and samples.")] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, its cost and its time; no audit.")
@@ -97,7 +101,7 @@ def audit(
     settings = Settings(
         model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
         suites=split_names(suites), variants=split_names(variants), temperature=temperature,
-        max_new_tokens=max_new_tokens, seed=seed, fresh=fresh,
+        max_new_tokens=max_new_tokens, quantisation=quantisation, seed=seed, fresh=fresh,
     )  # fmt: skip
     if dry_run:
         _dry_run(settings)

@@ -147,3 +147,9 @@ def test_a_folder_that_is_no_run_is_told(tmp_path):
     done = bordor("view", tmp_path)
     assert done.exit_code == 1
     assert "no run folder" in done.stderr
+
+
+def test_an_unknown_quantisation_is_answered_with_the_nearest_name(tmp_path):
+    result = bordor("audit", "--dry-run", "--quantisation", "nf44", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "did you mean 'nf4'" in result.output

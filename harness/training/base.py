@@ -50,7 +50,8 @@ def build_base(
 
     out: where the finished base goes; default `home()/bases/<name>`.
     threads: CPU threads for torch; default is torch's own choice.
-    Raises UsageError for an unknown name or a folder that exists.
+    Raises UsageError for an unknown name or a folder that exists, TrainingError when the
+    loss is not a number or a batch is larger than a block.
     """
     spec = load_base_spec(name)
     target = out or home() / "bases" / name
@@ -124,6 +125,11 @@ class _Pretraining:
             while len(ids_NT) - self.row < plan.batch_size:
                 self.block, self.row = self.block + 1, 0
                 ids_NT, weights_NT = self.blocks.block(self.block)
+                if len(ids_NT) < plan.batch_size:
+                    raise TrainingError(
+                        f"batch_size {plan.batch_size} is more than the {len(ids_NT)} sequences "
+                        f"of a block: lower it, or sequence_length, in {self.spec.name}.toml"
+                    )
             rows = slice(self.row, self.row + plan.batch_size)
             loss, answer_loss = self._step(
                 torch.from_numpy(ids_NT[rows]), torch.from_numpy(weights_NT[rows])

@@ -17,7 +17,7 @@ from harness.training.reading import reading_accuracy
 STEPS = 24
 CHECKPOINT_EVERY = 8
 
-TINY_BASE = {
+TINY_BASE: dict[str, Any] = {
     "name": "tiny",
     "title": "A base for tests",
     "architecture": {
@@ -84,9 +84,10 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def make_base() -> Callable[..., Path]:
     """`build_base` for the tiny base: small blocks, and a short reading test at the end."""
-    spec = parse_spec(TINY_BASE, BaseSpec, where="tests/training")
 
-    def make(**settings: Any) -> Path:
+    def make(*, batch_size: int = 4, **settings: Any) -> Path:
+        plan = {**TINY_BASE["pretraining"], "batch_size": batch_size}
+        spec = parse_spec({**TINY_BASE, "pretraining": plan}, BaseSpec, where="tests/training")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(base, "load_base_spec", lambda name: spec)
             patch.setattr(base, "reading_accuracy", functools.partial(reading_accuracy, chats=2))
@@ -105,7 +106,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory, make_base: Callable[...,
 def recipe(tmp_path: Path) -> Path:
     """A TOML file of the user's own, with four steps."""
     path = tmp_path / "quick.toml"
-    path.write_text(RECIPE.replace("steps = 4", "steps = 4"), encoding="utf-8")
+    path.write_text(RECIPE, encoding="utf-8")
     return path
 
 

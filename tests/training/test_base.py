@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import TrainingError, UsageError
 from harness.paths import data_folder
 from harness.training.base import _rate, load_base_spec
 from harness.training.stream import documents
@@ -98,6 +98,11 @@ def test_a_base_that_exists_is_not_overwritten(tiny_base: Path, make_base: Make)
     with pytest.raises(UsageError, match="exists"):
         make_base(out=tiny_base)
     assert (tiny_base / "model.safetensors").read_bytes() == before
+
+
+def test_a_batch_larger_than_a_block_is_an_error(tmp_path: Path, make_base: Make) -> None:
+    with pytest.raises(TrainingError, match="batch_size 400 is more than the"):
+        make_base(out=tmp_path / "tiny", batch_size=400)
 
 
 def test_an_unknown_base_is_answered_with_the_nearest_name() -> None:
