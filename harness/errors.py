@@ -4,6 +4,7 @@ BordorError              exit 1   something is missing or broken outside the cod
 ├── UsageError           exit 2   the command line asks for what cannot be done
 ├── SpecError            exit 2   a TOML file is wrong: file, key path, what, remedy
 ├── StoryError           exit 2   a story folder contradicts itself: file, entry, remedy
+├── LabelError           exit 2   a file of labelled answers is wrong: file, line, remedy
 ├── ModelError           exit 1   weights, adapter, memory or token missing or unfit
 ├── TrainingError        exit 1   a base or an adapter could not be trained
 ├── BackendError         exit 1   generation failed
@@ -35,6 +36,12 @@ class SpecError(BordorError):
 
 class StoryError(BordorError):
     """A story folder is inconsistent."""
+
+    exit_code = 2
+
+
+class LabelError(BordorError):
+    """A file of labelled answers does not follow its format."""
 
     exit_code = 2
 
