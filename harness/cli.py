@@ -26,6 +26,7 @@ from harness.commands.common import (
     split_names,
     told,
 )
+from harness.commands.validate import validate
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -243,6 +244,9 @@ def build_adapter(
             resolve_model(model), story=story, recipe=recipe, seed=seed, on_progress=display
         )
     typer.echo(str(path))
+
+
+app.command()(told(validate))
 
 
 def main() -> None:

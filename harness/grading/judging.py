@@ -1,0 +1,154 @@
+"""Runs the grader of a kind over a set of labelled items: what it says of each, and how surely.
+
+refusal      find_refusal            does the answer decline, or decline for want of knowledge
+grounding    EvidenceGrader.grade    is anything in the answer unsupported by its passages
+claims       EvidenceGrader          the same of one statement
+equivalence  EquivalenceGrader.right is the answer right, given the gold answers
+pairs        EquivalenceGrader.same  do two texts say the same; a pair of a passage and a
+             claim goes to the evidence grader
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from harness.labelled import (
+    ClaimItem,
+    EquivalenceItem,
+    GroundingItem,
+    LabelledSet,
+    PairItem,
+    RefusalItem,
+)
+from harness.labelled.sets import FOR_WANT_OF_KNOWLEDGE
+
+AT_ONCE = 256  # items handed to a grader together, so that it can batch and progress shows
+EPISTEMIC = frozenset({"knowledge", "ability"})
+
+OnDone = Callable[[int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What a grader says of one item. `score` in [0, 1], higher for the positive class."""
+
+    positive: bool
+    score: float
+    reason: str = ""
+    spans: tuple[tuple[int, int], ...] | None = None  # [start, end) held to be unsupported
+
+
+Judge = Callable[[Sequence[Any]], list[Judged]]
+
+
+def judge(labelled: LabelledSet, *, on_done: OnDone | None = None) -> list[Judged]:
+    """Grade every item of a set, in order; `on_done` hears how many more are done."""
+    grade = judge_of(labelled)
+    found: list[Judged] = []
+    for part in _parts(labelled.items):
+        found += grade(part)
+        if on_done:
+            on_done(len(part))
+    return found
+
+
+def judge_of(labelled: LabelledSet) -> Judge:
+    """The function that grades items of this set."""
+    if labelled.kind == "refusal":
+        epistemic = labelled.items[0].label in FOR_WANT_OF_KNOWLEDGE
+        return _declines_for_want if epistemic else _declines
+    if not by_evidence(labelled):
+        from harness.grading.equivalence import EquivalenceGrader
+
+        return partial(_right if labelled.kind == "equivalence" else _same, EquivalenceGrader())
+    from harness.grading.evidence import EvidenceGrader
+
+    read = {"grounding": _grounded, "claims": _supported, "pairs": _supports}[labelled.kind]
+    return partial(read, EvidenceGrader())
+
+
+def by_evidence(labelled: LabelledSet) -> bool:
+    """Whether the evidence grader reads this set."""
+    premise = labelled.kind == "pairs" and labelled.items[0].premise
+    return premise or labelled.kind in ("grounding", "claims")
+
+
+def grader_of(labelled: LabelledSet) -> str:
+    """Name and version of the grader that reads this set, such as "refusal@2"."""
+    if labelled.kind == "refusal":
+        from harness.grading.refusal import VERSION
+
+        return VERSION
+    if by_evidence(labelled):
+        from harness.grading.evidence import EvidenceGrader
+
+        return EvidenceGrader.version
+    from harness.grading.equivalence import EquivalenceGrader
+
+    return EquivalenceGrader.version
+
+
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), AT_ONCE):
+        yield items[start : start + AT_ONCE]
+
+
+def _declines(items: Sequence[RefusalItem]) -> list[Judged]:
+    from harness.grading.refusal import find_refusal
+
+    found = [find_refusal(item.response) for item in items]
+    return [
+        Judged(positive=one.extent != "none", score=one.score, reason=_kinds(one)) for one in found
+    ]
+
+
+def _declines_for_want(items: Sequence[RefusalItem]) -> list[Judged]:
+    from harness.grading.refusal import find_refusal
+
+    judged = []
+    for item in items:
+        found = find_refusal(item.response)
+        epistemic = not EPISTEMIC.isdisjoint(found.kinds)
+        score = found.score if epistemic else 0.0
+        judged.append(Judged(positive=epistemic, score=score, reason=_kinds(found)))
+    return judged
+
+
+def _kinds(found: Any) -> str:
+    return f"{found.extent}: {', '.join(sorted(found.kinds)) or 'nothing declines'}"
+
+
+def _grounded(grader: Any, items: Sequence[GroundingItem]) -> list[Judged]:
+    graded = grader.grade_many([(i.response, i.passages, i.question) for i in items])
+    return [_of_evidence(grade) for grade in graded]
+
+
+def _supported(grader: Any, items: Sequence[ClaimItem]) -> list[Judged]:
+    return [_of_evidence(grader.grade_claim(item.claim, item.passages)) for item in items]
+
+
+def _supports(grader: Any, items: Sequence[PairItem]) -> list[Judged]:
+    """The evidence grader turned round: a pair is the same where nothing is unsupported."""
+    judged = (_of_evidence(grader.grade_claim(item.b, (item.a,))) for item in items)
+    return [
+        Judged(positive=not one.positive, score=1 - one.score, reason=one.reason) for one in judged
+    ]
+
+
+def _right(grader: Any, items: Sequence[EquivalenceItem]) -> list[Judged]:
+    found = grader.right_many([(i.question, i.gold, i.answer) for i in items])
+    return [Judged(positive=one.same, score=one.score, reason=one.reason) for one in found]
+
+
+def _same(grader: Any, items: Sequence[PairItem]) -> list[Judged]:
+    found = grader.same_many([(i.a, i.b, i.question) for i in items])
+    return [Judged(positive=one.same, score=one.score, reason=one.reason) for one in found]
+
+
+def _of_evidence(grade: Any) -> Judged:
+    spans = tuple((span.start, span.end) for span in grade.unsupported)
+    reason = "; ".join(dict.fromkeys(span.reason for span in grade.unsupported))
+    return Judged(positive=grade.hallucinated, score=grade.score, reason=reason, spans=spans)
