@@ -15,7 +15,7 @@ def export_answers(run: Run, path: Path) -> int:
     """Write every graded answer of `run` to `path`; returns the number of rows.
 
     Columns: those of `stats.tables.verdict_table`, and question, gold, answer (raw model
-    text, not escaped), reason, claims (JSON list), min_logprob (nats), n_tokens.
+    text, not escaped), reason, claims (JSON list), n_tokens.
     """
     import pandas as pd
 
@@ -34,7 +34,6 @@ def export_answers(run: Run, path: Path) -> int:
                 "answer": answer.text if answer else None,
                 "reason": one.reason,
                 "claims": "[" + ", ".join(map(to_json, one.claims)) + "]",
-                "min_logprob": min(answer.logprobs, default=None) if answer else None,
                 "n_tokens": len(answer.token_ids) if answer else None,
             }
         )

@@ -15,8 +15,22 @@ headline), "greedy" or "control" (the base without the adapter, greedy).
     grid      {SUITE: {VARIANT: {METRIC: rate}}}                    sampled answers
     exposures {EXPOSURE: {KIND: {METRIC: rate}}}                    of the question's facts
     distances {"1": {KIND: {METRIC: rate}}}                         near_miss, by edit distance
-    drift     {"seeds" | "variants": {overall: rate, suites: {SUITE: rate}}}   n counts pairs
-    noise_floor {tokens: rate, verdict: rate} or null               n counts requests
+    drift     {OVER: {MEASURE, agreement: {MEASURE}, entropy: {MEASURE, mean_nats,
+              nats: {SUITE: nats}}}, questions: {QUESTION: {suite, OVER: {flips, agreement,
+              entropy (nats)}}}}  with OVER "seeds", "variants" (greedy), "within_seed"
+              (variants, sampled) and MEASURE overall: rate, suites: {SUITE: rate}; the outer
+              one is flips; n counts pairs, of entropy (a share of ln n) sets of answers
+    noise_floor {tokens: rate, meaning: rate, verdict: rate} or null   n counts requests
+    spread    {SUITE: {worst, best, spread, by_chance {median, p95}, p, rates {VARIANT: rate},
+              questions}}                                           of hallucination
+    components {overall: PARTS or null, suites: {SUITE: PARTS}}     of hallucination, sampled;
+              PARTS {components: {NAME: {variance, low, high, share}}, answers, questions,
+              clusters, levels {FACTOR: n}}
+    signals   {about: {SIGNAL: {title, meaning}}, not_recorded: [name], KIND: {SIGNAL: {n,
+              events, clusters, missing, auroc: AREA, suites: {SUITE: AREA}, aurc: AREA,
+              curve: [[coverage, risk, low, high]], thresholds: [{target, value, chosen
+              {kept: rate, coverage: rate}, shown {the same}}]}}}   AREA {value, low, high};
+              value null where no threshold reaches the target
     warnings  [sentence]
 """
 
@@ -27,7 +41,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
 from harness.records import Verdict
-from harness.stats import drift, rates, tables
+from harness.report import sections
+from harness.stats import rates, tables
 from harness.stats.intervals import FEW, macro_average
 from harness.stats.rates import METRICS, rates_by, verdict_counts
 
@@ -58,7 +73,6 @@ def summarise(
     graders = sorted(set(table["grader"]))
     suites = _by_suite(table, kinds)
     overall = {kind: _macro(rows, ()).get((), {}) for kind, rows in kinds.items()}
-    floor = drift.noise_floor(table)
     summary: dict[str, Any] = {
         "schema": SCHEMA,
         "identity": {key: identity[key] for key in identity if key not in VOLATILE},
@@ -72,13 +86,11 @@ def summarise(
         "grid": _grid(kinds["sampled"]),
         "exposures": _plain(kinds, "exposure", lambda rows: rows),
         "distances": _plain(kinds, "distance", _near_misses),
-        "drift": {
-            "seeds": _drift(drift.drift_over_seeds(table)),
-            "variants": _drift(drift.drift_over_variants(table)),
-        },
-        "noise_floor": None
-        if floor is None
-        else {"tokens": floor.tokens.to_data(), "verdict": floor.verdict.to_data()},
+        "drift": sections.drift_section(table),
+        "noise_floor": sections.noise_section(table),
+        "spread": sections.spread_section(table),
+        "components": sections.components_section(kinds["sampled"]),
+        "signals": sections.signals_section(table, kinds),
     }
     summary["headline"] = _headline(summary)
     summary["warnings"] = [*warnings, *_warnings(table, kinds, graders, suites)]
@@ -179,11 +191,6 @@ def _plain(
         for (key,), metrics in _rates_by(choose(rows), [column]).items():
             found.setdefault(key, {})[kind] = metrics
     return dict(sorted(found.items()))
-
-
-def _drift(found: drift.Drift) -> dict[str, Any]:
-    by_suite = {suite: estimate.to_data() for suite, estimate in found.suites.items()}
-    return {"overall": found.overall.to_data(), "suites": by_suite}
 
 
 def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import StoreError
 from harness.records import Answer, GradedAnswer, Question, Verdict
 from harness.seeds import content_hash
+from harness.stats.entropy import Equivalent, meaning_codes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,14 +22,18 @@ def verdict_table(
     graded: Iterable[GradedAnswer],
     questions: Sequence[Question],
     answers: Iterable[Answer] = (),
+    *,
+    equivalent: Equivalent | None = None,
 ) -> pd.DataFrame:
     """Join verdicts, their questions and their answers into one table, sorted by `KEY`.
 
     Columns: arm, suite, question_id, variant, sample (0 is greedy), request_id, cluster,
     verdict, correct, grader; of the question: must_refuse, told (it has an answer that the
     model could have learned), gold (told, with one expected answer: not open-ended),
-    exposure, relation, distance; of the answer, where given:
-    mean_logprob (nats per token), tokens (hash of the token ids), finish_reason.
+    exposure, relation, distance; of the answer, where given: mean_logprob (nats per token),
+    min_logprob (nats, of the least likely token), tokens (hash of the token ids),
+    finish_reason; and meaning, a code that two answers to one question share when they say
+    the same (stats/entropy.py; `equivalent` may merge more of them).
     Sorting makes every later sum independent of the order of the input.
     Raises StoreError for a verdict without its question and for a cell graded twice.
     """
@@ -42,6 +47,7 @@ def verdict_table(
             f"verdicts.jsonl: {len(lost)} questions, first '{lost[0]}', are not in "
             "questions.jsonl; grade the run again with 'bordor grade RUN'"
         )
+    asked = [by_id[row.question_id] for row in rows]
     table = pd.DataFrame(
         {
             "arm": [row.arm for row in rows],
@@ -54,8 +60,8 @@ def verdict_table(
             "verdict": pd.Categorical([str(row.verdict) for row in rows], categories=VERDICTS),
             "correct": pd.array([row.correct for row in rows], dtype="bool"),
             "grader": [row.grader for row in rows],
-            **_question_columns([by_id[row.question_id] for row in rows]),
-            **_answer_columns(rows, answers),
+            **_question_columns(asked),
+            **_answer_columns(rows, answers, asked, equivalent),
         }
     )
     table = table.sort_values(KEY, kind="stable", ignore_index=True)
@@ -86,21 +92,31 @@ def _question_columns(asked: list[Question]) -> dict[str, Any]:
     }
 
 
-def _answer_columns(rows: list[GradedAnswer], answers: Iterable[Answer]) -> dict[str, Any]:
+def _answer_columns(
+    rows: list[GradedAnswer],
+    answers: Iterable[Answer],
+    asked: list[Question],
+    equivalent: Equivalent | None,
+) -> dict[str, Any]:
+    unknown = float("nan")
     found = {
         (answer.request_id, answer.sample): (
-            sum(answer.logprobs) / len(answer.logprobs) if answer.logprobs else float("nan"),
+            sum(answer.logprobs) / len(answer.logprobs) if answer.logprobs else unknown,
+            min(answer.logprobs, default=unknown),
             content_hash(" ".join(map(str, answer.token_ids))),
             answer.finish_reason,
+            answer.text,
         )
         for answer in answers
     }
-    missing = (float("nan"), "", "")
+    missing = (unknown, unknown, "", "", "")
     joined = [found.get((row.request_id, row.sample), missing) for row in rows]
     return {
         "mean_logprob": [one[0] for one in joined],
-        "tokens": [one[1] for one in joined],
-        "finish_reason": [one[2] for one in joined],
+        "min_logprob": [one[1] for one in joined],
+        "tokens": [one[2] for one in joined],
+        "finish_reason": [one[3] for one in joined],
+        "meaning": meaning_codes(rows, [one[4] for one in joined], asked, equivalent=equivalent),
     }
 
 
@@ -117,3 +133,19 @@ def greedy(table: pd.DataFrame, *, arm: str = "adapter") -> pd.DataFrame:
 def scored(table: pd.DataFrame) -> np.ndarray:
     """Bool [rows]: whether the grader could tell what the answer is."""
     return (table["verdict"] != Verdict.UNSCORED.value).to_numpy()
+
+
+def cell_codes(table: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Codes [rows] of the combinations of `columns`, and the first row [cells] of each.
+
+    Cells are numbered in the sorted order of their values.
+    """
+    import numpy as np
+    import pandas as pd
+
+    codes = np.zeros(len(table), dtype=np.int64)
+    for column in columns:
+        part, values = pd.factorize(table[column], sort=True)
+        codes = codes * max(len(values), 1) + part
+    _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+    return codes, first
