@@ -71,13 +71,14 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
 
     Raises StoreError when a file of the run is missing or damaged.
     """
+    from harness.grading.cards import read_cards
     from harness.report.export import export_answers
     from harness.report.html import html_report
     from harness.report.markdown import markdown_report
     from harness.report.summary import summarise
 
     run = read_run(run_folder)
-    summary = summarise(run.table, identity=run.identity)
+    summary = summarise(run.table, identity=run.identity, cards=read_cards())
     page = html_report(summary, run)
     write_json(run_folder / SUMMARY, summary)
     write_text(run_folder / "report.md", markdown_report(summary))

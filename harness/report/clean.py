@@ -52,6 +52,11 @@ def rate(found: Mapping[str, Any] | None) -> str:
     return "–" if not found or found["rate"] is None else f"{found['rate']:.2f}"
 
 
+def share(value: float | None) -> str:
+    """Such as "0.08", or a dash where there is none."""
+    return "–" if value is None else f"{value:.2f}"
+
+
 def denominators(found: Mapping[str, Any] | None, *, of: str = "answers") -> str:
     """Such as "300 answers, 60 clusters, 2 unscored"."""
     if not found or "n" not in found:
@@ -65,6 +70,20 @@ def denominators(found: Mapping[str, Any] | None, *, of: str = "answers") -> str
 def in_full(found: Mapping[str, Any] | None, *, of: str = "answers") -> str:
     """Such as "0.08 [0.05, 0.13], 300 answers, 60 clusters, 2 unscored"."""
     return f"{interval(found)}, {denominators(found, of=of)}"
+
+
+CARD_HEADER = ("grader", "measured on", "labels", "accuracy", "kappa", "F1", "AUROC")
+
+
+def card_cells(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """A grader card as the cells of CARD_HEADER; a dash for a figure that it has not."""
+    figures = []
+    for name in ("accuracy", "kappa", "f1", "auroc"):
+        value, limits = card[name], card["intervals"].get(name)
+        shown = "–" if value is None else f"{value:.2f}"
+        figures.append(f"{shown} [{limits[0]:.2f}, {limits[1]:.2f}]" if limits else shown)
+    return (card["grader"], card["set"], f"{card['n']:,} labels, {card['clusters']:,} clusters",
+            *figures)  # fmt: skip
 
 
 def in_order(suites: Mapping[str, Value]) -> list[tuple[str, Value]]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.report.clean import denominators, flatten, in_full, in_order, interval, printable, rate
+from harness.report.clean import (
+    CARD_HEADER,
+    card_cells,
+    denominators,
+    flatten,
+    in_full,
+    in_order,
+    interval,
+    printable,
+    rate,
+)
 
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_<>|~$@&#"})
 
@@ -34,6 +44,7 @@ def markdown_report(summary: Mapping[str, Any]) -> str:
         "## Run",
         _table(("key", "value"), flatten(summary["identity"])),
         f"Grader: {escape(summary['grader'])}, {summary['calibration']}.",
+        *_graders(summary),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
@@ -46,6 +57,15 @@ def escape(text: str) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *([escape(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _graders(summary: Mapping[str, Any]) -> list[str]:
+    if not summary["graders"]:
+        return []
+    return [
+        "How far the graders agreed with answers that people labelled, with 95% intervals:",
+        _table(CARD_HEADER, map(card_cells, summary["graders"])),
+    ]
 
 
 def _suites(summary: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ counted. METRIC is an id of `harness.stats.rates.METRICS`; KIND is "sampled" (th
 headline), "greedy" or "control" (the base without the adapter, greedy).
 
     schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...}
+    graders   [{grader, kind, set, n, clusters, accuracy, precision, recall, f1, kappa, auroc,
+              intervals {figure: [low, high]}, date}]    how the graders did on labelled sets
     counts    {questions, clusters, variants, samples, sampled, greedy, control, floor,
                unscored}
     metrics   {METRIC: {title, meaning}}
@@ -40,6 +42,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.grading.cards import cards_for
 from harness.records import Verdict
 from harness.report import sections
 from harness.stats import rates, tables
@@ -59,12 +62,17 @@ Kinds = dict[str, "pd.DataFrame"]
 
 
 def summarise(
-    table: pd.DataFrame, *, identity: Mapping[str, Any], warnings: Sequence[str] = ()
+    table: pd.DataFrame,
+    *,
+    identity: Mapping[str, Any],
+    warnings: Sequence[str] = (),
+    cards: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Every rate of a run from its verdict table; see the head of this file.
 
     identity: run.json, of which `VOLATILE` keys are left out, so that a run that was
-    interrupted has the same summary as one that was not; warnings: what the caller found.
+    interrupted has the same summary as one that was not; warnings: what the caller found;
+    cards: grader cards (`harness.grading.cards`), of which those of its graders are quoted.
     Raises StoreError when the table has no answers of the audited model.
     """
     kinds = _kinds(table)
@@ -77,6 +85,7 @@ def summarise(
         "schema": SCHEMA,
         "identity": {key: identity[key] for key in identity if key not in VOLATILE},
         "grader": ", ".join(graders),
+        "graders": cards_for(graders, cards),
         "calibration": UNCALIBRATED,
         "counts": _counts(table, kinds),
         "metrics": {m.id: {"title": m.title, "meaning": m.meaning} for m in METRICS.values()},

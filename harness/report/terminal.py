@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.report.clean import denominators, in_order, interval, printable, rate
+from harness.report.clean import card_cells, denominators, in_order, interval, printable, rate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,4 +99,9 @@ def _lines(summary: Mapping[str, Any]) -> Table:
             counted = f"[dim]{denominators(found, of=of)}[/dim]"
             lines.add_row(label, _safe(interval(found)), counted)
     lines.add_row("grader", _safe(summary["grader"]), f"[dim]{summary['calibration']}[/dim]")
+    for card in summary.get("graders", ()):  # a run of before has none
+        _, measured_on, labels, _, kappa, *_ = card_cells(card)
+        lines.add_row(
+            f"  on {_safe(measured_on)}", _safe(f"kappa {kappa}"), f"[dim]{_safe(labels)}[/dim]"
+        )
     return lines
