@@ -14,7 +14,7 @@ Everything is closed form: the same table gives the same interval, without a see
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ class GroupedRates:
     unscored: np.ndarray
     influence: np.ndarray
     present: np.ndarray
+    few: np.ndarray  # bool [G]: fewer than FEW clusters with (or without) events
+
+    def at(self, confidence: float | np.ndarray) -> GroupedRates:
+        """The same rates with limits of another confidence, one or [G]."""
+        low, high = _limits(self.rate, self.n, self.clusters, self.influence, self.few, confidence)
+        return replace(self, low=low, high=high)
 
     def estimate(self, group: int) -> Estimate:
         """The rate of one group."""
@@ -135,6 +141,7 @@ def grouped_rates(
         unscored=left_out,
         influence=influence,
         present=present,
+        few=few,
     )
 
 
@@ -144,7 +151,7 @@ def _limits(
     clusters: np.ndarray,
     influence: np.ndarray,
     few: np.ndarray,
-    confidence: float,
+    confidence: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both limits of every group [G]: Wilson on the effective size, exact at 0 and 1."""
     import numpy as np
@@ -213,7 +220,7 @@ def macro_average(
     if not len(chosen):
         return Estimate(rate=None, low=None, high=None, **counts)
     rate = float(rates.rate[chosen].mean())
-    shared = _correlations(rates.influence[chosen], rates.present[chosen])
+    shared = correlations(rates.influence[chosen], rates.present[chosen])
     below = (rates.rate - rates.low)[chosen] / len(chosen)
     above = (rates.high - rates.rate)[chosen] / len(chosen)
     low = rate - float(np.sqrt(max(below @ shared @ below, 0.0)))
@@ -221,7 +228,7 @@ def macro_average(
     return Estimate(rate=rate, low=max(low, 0.0), high=min(high, 1.0), **counts)
 
 
-def _correlations(influence: np.ndarray, present: np.ndarray) -> np.ndarray:
+def correlations(influence: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Correlation [G, G] of the groups' rates through the clusters they share.
 
     A group whose clusters do not scatter at all (rate 0 or 1) counts as the plain sum of

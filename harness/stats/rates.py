@@ -115,21 +115,26 @@ def rates_by(
     index = pd.MultiIndex.from_arrays([table[column].astype(str) for column in by])
     group, keys = index.factorize(sort=True)
     cluster, _ = pd.factorize(table["cluster"], sort=True)
-    known = scored(table)
     found = {}
     for metric in metrics:
-        asked = _asked(table, metric)
-        counted = asked & known & _is_among(table, metric.among)
+        events, counted, unscored = events_of(table, metric)
         found[metric.id] = grouped_rates(
             group,
             cluster,
-            (_is_event(table, metric) & counted).astype(float),
+            events.astype(float),
             counted.astype(float),
             groups=len(keys),
-            unscored=(asked & ~known).astype(float),
+            unscored=unscored.astype(float),
             confidence=confidence,
         )
     return [tuple(key) for key in keys], found
+
+
+def events_of(table: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bool [rows] thrice: in the numerator, in the denominator, left out as unscored."""
+    asked, known = _asked(table, metric), scored(table)
+    counted = asked & known & _is_among(table, metric.among)
+    return _is_event(table, metric) & counted, counted, asked & ~known
 
 
 def _asked(table: pd.DataFrame, metric: Metric) -> np.ndarray:

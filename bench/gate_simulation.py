@@ -1,0 +1,178 @@
+"""Do intervals of differences cover, does the gate keep its error rates, is power as stated?
+
+    nice .venv/bin/python bench/gate_simulation.py coverage|gate|power [--repetitions 2000]
+
+Verdict tables with known truth (bench/verdict_tables.py) go through the functions that
+`bordor compare` and `bordor gate` use. Prints Markdown tables; about ten minutes for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from verdict_tables import Design, draw_counts, pairs_per_cluster, per_cluster  # noqa: E402
+
+from harness.seeds import derive_seed  # noqa: E402
+from harness.stats.noninferiority import Outcome, Test, judge, one_sided, overall  # noqa: E402
+from harness.stats.paired import PairedRates, paired_rates  # noqa: E402
+from harness.stats.power import smallest_detectable  # noqa: E402
+
+CLUSTERS = (20, 40, 80)
+RATES = (0.02, 0.1, 0.5)
+ICCS = (0.0, 0.2, 0.5)
+PAIRS = (0.0, 0.5, 0.8)
+MARGIN = 0.05
+CONFIDENCE = 0.95
+SUITES = 10
+VARIANTS = (-0.01, 0.01)
+
+
+def simulate(design: Design, repetitions: int, *labels: object) -> PairedRates:
+    """Paired rates of many tables of one design, a group a table."""
+    rng = np.random.default_rng(derive_seed(0, *map(str, (design, repetitions, *labels))))
+    parts = []
+    per_part = max(1, 4_000_000 // (sum(pairs_per_cluster(design)) * design.samples))
+    for start in range(0, repetitions, per_part):
+        size = min(per_part, repetitions - start)
+        first, second, cluster = draw_counts(design, size, rng)
+        parts.append([per_cluster(one, cluster, design.samples) for one in (first, second)])
+    first, second = (np.concatenate(side) for side in zip(*parts, strict=True))
+    clusters = first.shape[1]
+    return paired_rates(
+        np.repeat(np.arange(repetitions), clusters),
+        np.tile(np.arange(clusters), repetitions),
+        first.ravel(),
+        second.ravel(),
+        np.tile(np.asarray(pairs_per_cluster(design), float), repetitions),
+        groups=repetitions,
+    )
+
+
+def coverage(repetitions: int) -> None:
+    """Part 1: 95% intervals of paired differences."""
+    print("clusters | rate | icc | pair | difference | clusters with events | coverage | width")
+    print("---|---|---|---|---|---|---|---")
+    worst = {True: [1.0, 0.0], False: [1.0, 0.0]}
+    for clusters, rate, icc, pair in itertools.product(CLUSTERS, RATES, ICCS, PAIRS):
+        for difference in (0.0, 0.05):
+            design = Design(rates=(rate, rate + difference), clusters=clusters, icc=icc,
+                            pair=pair, samples=1)  # fmt: skip
+            paired = simulate(design, repetitions, "coverage")
+            low, high = paired.limits(CONFIDENCE)
+            held = ((low <= difference + 1e-9) & (difference - 1e-9 <= high)).mean()
+            events = with_events(paired)
+            enough = events >= 10
+            worst[enough] = [min(worst[enough][0], held), max(worst[enough][1], held)]
+            print(f"{clusters} | {rate} | {icc} | {pair} | {difference} | {events:.0f} | "
+                  f"{held:.4f} | {(high - low).mean():.3f}")  # fmt: skip
+    for enough, (least, most) in worst.items():
+        kind = "at least 10" if enough else "fewer than 10"
+        print(f"\n{kind} clusters with events on both sides (median): {least:.4f} to {most:.4f}")
+
+
+def with_events(paired: PairedRates) -> float:
+    """Median number of clusters with events, on the side that has fewer."""
+    sides = (paired.first, paired.second)
+    return min(float(np.median((_events(side) > 1e-9).sum(1))) for side in sides)
+
+
+def _events(side: object) -> np.ndarray:
+    # influence = (events - rate * n_c) / n * scale, so events can be read back
+    clusters = side.clusters[:, None]
+    scale = np.sqrt(clusters / np.maximum(clusters - 1, 1))
+    each = side.n[:, None] / clusters
+    return side.influence * side.n[:, None] / scale + side.rate[:, None] * each
+
+
+def gate(repetitions: int) -> None:
+    """Part 2: error rates of the gate."""
+    print(f"One rule, margin {MARGIN}, one-sided confidence {CONFIDENCE}, clusters of 8")
+    print("questions, 2 variants, 4 samples; then 10 suites, one rule each.\n")
+    print("clusters | rate | icc | P(pass, at the margin) | P(failed, itself), 10 suites | "
+          "P(underpowered, itself), 1 / 10 suites | P(failed, twice the margin)")  # fmt: skip
+    print("---|---|---|---|---|---|---")
+    for clusters, rate, icc in itertools.product((20, 40, 80, 160, 320), RATES, ICCS):
+        base = Design(rates=(rate, rate), clusters=clusters, icc=icc, effects=VARIANTS)
+        at_margin = outcomes(base.with_second(rate + MARGIN), repetitions, 1)
+        itself = outcomes(base, repetitions, 1)
+        family = outcomes(base, repetitions, SUITES)
+        twice = outcomes(base.with_second(rate + 2 * MARGIN), repetitions, 1)
+        print(f"{clusters} | {rate} | {icc} | {share(at_margin, Outcome.PASS):.4f} | "
+              f"{share(family, Outcome.FAILED):.4f} | "
+              f"{share(itself, Outcome.UNDERPOWERED):.3f} / "
+              f"{share(family, Outcome.UNDERPOWERED):.3f} | "
+              f"{share(twice, Outcome.FAILED):.3f}", flush=True)  # fmt: skip
+
+
+def outcomes(design: Design, repetitions: int, suites: int) -> list[Outcome]:
+    """What the gate says of `repetitions` comparisons over so many suites."""
+    paired = simulate(design, repetitions * suites, "gate", suites)
+    contrasts = paired.contrasts(detectable=False)
+    low, high = one_sided(contrasts.limits, CONFIDENCE)
+    p = contrasts.p_above(MARGIN)
+    found = []
+    for start in range(0, repetitions * suites, suites):
+        tests = [
+            Test(estimate=contrasts.difference[i], low=low[i], high=high[i], bound=MARGIN,
+                 p=p[i], confidence=CONFIDENCE)
+            for i in range(start, start + suites)
+        ]  # fmt: skip
+        found.append(overall(judge(tests)[0]))
+    return found
+
+
+def share(found: list[Outcome], outcome: Outcome) -> float:
+    """How often it came to this."""
+    return sum(one is outcome for one in found) / len(found)
+
+
+def power(repetitions: int) -> None:
+    """Part 3: power at the smallest detectable difference that runs state."""
+    print("A run of a model against itself states the smallest difference it could find (the")
+    print("median over runs is taken); then the second side is made worse by just that.\n")
+    print(
+        "clusters | rate | icc | pair | clusters with events | stated (5% to 95% of runs) | power"
+    )
+    print("---|---|---|---|---|---|---")
+    for clusters, rate, icc, pair in itertools.product((20, 40, 80, 160), RATES, ICCS, PAIRS[1:]):
+        design = Design(rates=(rate, rate), clusters=clusters, icc=icc, pair=pair)
+        paired = simulate(design, repetitions, "plan")
+        stated = smallest_detectable(paired, [[i] for i in range(repetitions)])
+        if np.isnan(stated).mean() > 0.5:
+            print(f"{clusters} | {rate} | {icc} | {pair} | | none within reach | ")
+            continue
+        low, middle, high = np.nanquantile(stated, (0.05, 0.5, 0.95))
+        middle = min(middle, 1 - rate)
+        worse = simulate(design.with_second(rate + middle), repetitions, "power")
+        lower, upper = worse.limits(CONFIDENCE)
+        print(f"{clusters} | {rate} | {icc} | {pair} | {with_events(paired):.0f} | "
+              f"{middle:.3f} ({low:.3f} to {high:.3f}) | "
+              f"{((lower > 0) | (upper < 0)).mean():.3f}", flush=True)  # fmt: skip
+
+
+PARTS = {"coverage": coverage, "gate": gate, "power": power}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=[*PARTS, "all"])
+    parser.add_argument("--repetitions", type=int, default=2000)
+    asked = parser.parse_args()
+    for name, part in PARTS.items():
+        if asked.part in (name, "all"):
+            started = time.monotonic()
+            print(f"\n## {name}, {asked.repetitions:,} repetitions\n")
+            part(asked.repetitions)
+            print(f"\n{time.monotonic() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
