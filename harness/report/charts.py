@@ -25,6 +25,9 @@ COLOURS = {
 }
 HEAT = ("#2f9083", "#e3cf95", "#c8434f")  # none, half, all answers made up
 OTHERS = {"greedy": "diamond", "base, no adapter": "circle"}
+LINES = ("#c8434f", "#d3a03c", "#2f9083", "#5f83b8", "#8e6bb0")  # warning signals
+PARTS = ("#5f83b8", "#2f9083", "#8e6bb0", "#d3a03c")  # question, variant, both, within a cell
+ALL_SUITES = "all suites"
 WIDTH_PX = 720
 MOST_COLUMNS = 160  # of the heat map; beyond it neighbours are averaged
 INK = "#333333"
@@ -164,6 +167,87 @@ def near_miss_chart(summary: Mapping[str, Any]) -> str:
     )  # fmt: skip
     points = base.mark_point(size=70, filled=True, opacity=1, aria=False).encode(y="rate:Q")
     return _svg((limits + points).properties(width=380, height=210))
+
+
+def risk_chart(summary: Mapping[str, Any]) -> str:
+    """Hallucination rate of the answers kept against the share kept, a line for each signal.
+
+    The band is the 95% interval of the signal with the least area. Empty without a signal.
+    """
+    import altair as alt
+    import pandas as pd
+
+    section = summary["signals"]
+    found = section.get(summary["headline"]["kind"]) or {}
+    if not found:
+        return ""
+    titles = {signal: section["about"][signal]["title"] for signal in found}
+    rows = [
+        {"signal": titles[signal], "coverage": coverage, "risk": risk, "low": low, "high": high}
+        for signal, one in found.items()
+        for coverage, risk, low, high in one["curve"]
+    ]
+    best = min(found, key=lambda signal: (found[signal]["aurc"]["value"], signal))
+    data = pd.DataFrame(rows)
+    x = alt.X("coverage:Q", title="answers kept, least suspicious first",
+              axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))  # fmt: skip
+    top = min(1.0, max(0.1, float(data["risk"].max()) * 1.15))
+    y = alt.Y("risk:Q", title="hallucinated among those kept",
+              axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, top]))  # fmt: skip
+    shades = list(LINES[: len(titles)])
+    colour = alt.Color("signal:N", title=None, sort=list(titles.values()),
+                       scale=alt.Scale(domain=list(titles.values()), range=shades),
+                       legend=alt.Legend(columns=2))  # fmt: skip
+    place = list(found).index(best)
+    band = (
+        alt.Chart(data[data["signal"] == titles[best]])
+        .mark_area(opacity=0.16, color=LINES[place], aria=False, clip=True)
+        .encode(x=x, y=alt.Y("low:Q", title="hallucinated among those kept"), y2="high:Q")
+    )
+    share = found[best]["events"] / max(found[best]["n"], 1)
+    every = (
+        alt.Chart(pd.DataFrame([{"rate": share}]))
+        .mark_rule(strokeDash=[4, 4], color="#8e8e93", aria=False)
+        .encode(y="rate:Q")
+    )
+    lines = alt.Chart(data).mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour)
+    return _svg((band + every + lines).properties(width=420, height=270))
+
+
+def component_bars(summary: Mapping[str, Any]) -> str:
+    """Shares of the variance of hallucination in each suite; empty where nothing was estimated."""
+    import altair as alt
+    import pandas as pd
+
+    section = summary["components"]
+    if not section["overall"]:
+        return ""
+    suites = [(printable(name), one) for name, one in in_order(section["suites"])]
+    suites.append((ALL_SUITES, section["overall"]))
+    names = list(section["overall"]["components"])
+    rows = []
+    for suite, one in suites:
+        start = 0.0
+        for name, part in one["components"].items():
+            end = start + part["share"]
+            rows.append({"suite": suite, "source": name, "start": start, "end": end})
+            start = end
+    shades = PARTS if len(names) == len(PARTS) else (*PARTS, *LINES)[: len(names)]
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar(height=15, aria=False)
+        .encode(
+            y=alt.Y("suite:N", sort=[name for name, _ in suites], title=None),
+            x=alt.X("start:Q", title="share of the variance", axis=alt.Axis(format="%"),
+                    scale=alt.Scale(domain=[0, 1])),
+            x2="end:Q",
+            color=alt.Color("source:N", title=None, sort=names,
+                            scale=alt.Scale(domain=names, range=list(shades)),
+                            legend=alt.Legend(columns=4)),
+        )
+        .properties(width=WIDTH_PX - 130, height=alt.Step(24))
+    )  # fmt: skip
+    return _svg(chart)
 
 
 def _svg(chart: alt.TopLevelMixin) -> str:

@@ -57,6 +57,14 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
+def area(found: Mapping[str, Any] | None) -> str:
+    """An area with its limits, such as "0.81 [0.74, 0.86]"; the limits where there are any."""
+    if not found or found["value"] is None:
+        return "–"
+    limits = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{found['value']:.2f}{limits}"
+
+
 def denominators(found: Mapping[str, Any] | None, *, of: str = "answers") -> str:
     """Such as "300 answers, 60 clusters, 2 unscored"."""
     if not found or "n" not in found:

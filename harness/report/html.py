@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 from harness.records import Exposure
 from harness.report import charts
 from harness.report.answers import answer_data, embed
-from harness.report.clean import denominators, flatten, in_order, interval, printable, rate
+from harness.report.clean import (
+    CARD_HEADER,
+    card_cells,
+    denominators,
+    flatten,
+    in_order,
+    interval,
+    printable,
+    rate,
+    share,
+)
+from harness.report.sections import OVER
 from harness.stats.drift import hallucination_matrix
 
 if TYPE_CHECKING:
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+MOST_ADRIFT = 10  # questions shown
 EXPOSURES = (*map(str, Exposure), "none")
 
 # (metric, title, sentence): the numbers at the top of the page
@@ -52,28 +64,54 @@ def html_report(summary: Mapping[str, Any], run: Run) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "interval": interval, "denominators": denominators, "rate": rate, "safe_text": printable
+        "interval": interval, "denominators": denominators, "rate": rate, "safe_text": printable,
+        "card_cells": card_cells, "share": share,
     }  # fmt: skip
     template = environment.get_template("report.html.j2")
     return template.render(
         summary=summary,
         suites=in_order(summary["suites"]),
         drift_suites={key: dict(in_order(summary["drift"][key]["suites"]))
-                      for key in ("seeds", "variants")},
+                      for key in OVER},
+        drift_meanings={key: {name: dict(in_order(summary["drift"][key][name]["suites"]))
+                              for name in ("agreement", "entropy")} for key in OVER},
+        spread=in_order(summary["spread"]),
         exposures=[(name, summary["exposures"][name]) for name in EXPOSURES
                    if name in summary["exposures"]],
         tiles=TILES,
         identity=flatten(run.identity),
         title=_title(run.identity),
+        card_header=CARD_HEADER,
         bars=Markup(charts.verdict_bars(summary)),
         heat=Markup(charts.heat_map(hallucination_matrix(run.table))),
         near=Markup(charts.near_miss_chart(summary)),
+        sources=Markup(charts.component_bars(summary)),
+        risk=Markup(charts.risk_chart(summary)),
+        adrift=most_adrift(summary, {question.id: question.text for question in run.questions}),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         data=Markup(data),
         encoding=encoding,
     )  # fmt: skip
+
+
+def most_adrift(summary: Mapping[str, Any], texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The questions whose verdicts flip most over seeds and variants together, most first.
+
+    texts: the wording by question id.
+    """
+    found = [
+        {"id": key, "text": texts.get(key, key), **one}
+        for key, one in summary["drift"]["questions"].items()
+        if any(one[over]["flips"] for over in OVER)
+    ]
+
+    def rank(one: Mapping[str, Any]) -> tuple[float, float, str]:
+        flips = [one[over]["flips"] or 0.0 for over in ("within_seed", "variants", "seeds")]
+        return -max(flips[0], flips[1]), -flips[2], one["id"]
+
+    return sorted(found, key=rank)[:MOST_ADRIFT]
 
 
 def _title(identity: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.report.clean import (
     CARD_HEADER,
+    area,
     card_cells,
     denominators,
     flatten,
@@ -15,6 +16,7 @@ from harness.report.clean import (
     interval,
     printable,
     rate,
+    share,
 )
 
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_<>|~$@&#"})
@@ -41,6 +43,8 @@ def markdown_report(summary: Mapping[str, Any]) -> str:
         "Macro-average over suites, sampled answers.",
         _variants(summary),
         *_distances(summary),
+        *_drift(summary),
+        *_signals(summary),
         "## Run",
         _table(("key", "value"), flatten(summary["identity"])),
         f"Grader: {escape(summary['grader'])}, {summary['calibration']}.",
@@ -128,3 +132,81 @@ def _distances(summary: Mapping[str, Any]) -> list[str]:
         "answers that are made up.",
         _table(("letters changed", "sampled", "greedy"), rows),
     ]
+
+
+def _drift(summary: Mapping[str, Any]) -> list[str]:
+    drift, floor = summary["drift"], summary["noise_floor"]
+    rows = [
+        (title, in_full(found["overall"], of="pairs"),
+         in_full(found["agreement"]["overall"], of="pairs"),
+         f"{in_full(found['entropy']['overall'], of='sets')}; "
+         f"{share(found['entropy']['mean_nats'])} nats")
+        for title, found in (("seeds", drift["seeds"]), ("variants, greedy", drift["variants"]),
+                             ("variants, sampled", drift["within_seed"]))
+    ]  # fmt: skip
+    if floor:
+        rows.append(("noise floor", in_full(floor["verdict"], of="requests"), "–",
+                     in_full(floor["meaning"], of="requests")))  # fmt: skip
+    parts = [
+        "## Drift",
+        "Macro-averages over suites. Flips: pairs of answers to one question whose verdicts "
+        "differ; agreement: pairs that mean the same; semantic entropy: as a share of its "
+        "greatest value. Every question's own figures stand in summary.json.",
+        _table(("over", "flips", "agreement", "semantic entropy"), rows),
+    ]
+    if summary["spread"]:
+        parts += ["Worst and best variant by hallucination rate, and the spread that shuffled "
+                  "variants show.", _spread(summary["spread"])]  # fmt: skip
+    sources = summary["components"]["overall"]
+    if sources:
+        suites = summary["components"]["suites"]
+        header = ("suite", *sources["components"])
+        lines = [(name, *(f"{part['share']:.0%}" for part in one["components"].values()))
+                 for name, one in in_order(suites)]  # fmt: skip
+        lines.append(("all suites", *(
+            f"{part['share']:.0%}: {part['variance']:.4f} [{part['low']:.4f}, {part['high']:.4f}]"
+            for part in sources["components"].values())))  # fmt: skip
+        parts += ["Where the variance of hallucinated, yes or no, comes from (sampled answers).",
+                  _table(header, lines)]  # fmt: skip
+    return parts
+
+
+def _spread(spread: Mapping[str, Any]) -> str:
+    rows = [
+        (name, f"{one['worst']} {share(one['rates'][one['worst']])}",
+         f"{one['best']} {share(one['rates'][one['best']])}", share(one["spread"]),
+         f"{share(one['by_chance']['median'])} (95%: {share(one['by_chance']['p95'])})",
+         f"{one['p']:.3f}")
+        for name, one in in_order(spread)
+    ]  # fmt: skip
+    return _table(("suite", "worst", "best", "spread", "by chance", "p"), rows)
+
+
+def _signals(summary: Mapping[str, Any]) -> list[str]:
+    section = summary["signals"]
+    found = section.get(summary["headline"]["kind"]) or {}
+    if not found:
+        return []
+    targets = [at["target"] for at in next(iter(found.values()))["thresholds"]]
+    rows = [
+        (section["about"][name]["title"], area(one["auroc"]), area(one["aurc"]),
+         *(_held_back(at) for at in one["thresholds"]))
+        for name, one in found.items()
+    ]  # fmt: skip
+    header = ("signal", "AUROC", "area under risk against coverage",
+              *(f"kept under {target:.0%}" for target in targets))  # fmt: skip
+    return [
+        "## Warning signals",
+        f"How well each tells hallucinated answers apart ({summary['headline']['kind']} answers, "
+        "suites pooled), and the hallucination rate among the answers kept at the threshold "
+        "chosen for a target: chosen on one half of the entities, shown on the other. Not "
+        f"recorded, so not judged: {', '.join(section['not_recorded'])}.",
+        _table(header, rows),
+    ]
+
+
+def _held_back(at: Mapping[str, Any]) -> str:
+    if at["shown"] is None:
+        return "no threshold"
+    kept, coverage = at["shown"]["kept"], at["shown"]["coverage"]
+    return f"{interval(kept)}, {coverage['rate']:.1%} of answers kept"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.report.clean import card_cells, denominators, in_order, interval, printable, rate
+from harness.report.clean import area, card_cells, denominators, in_order, interval, printable, rate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,6 +98,8 @@ def _lines(summary: Mapping[str, Any]) -> Table:
         if found:
             counted = f"[dim]{denominators(found, of=of)}[/dim]"
             lines.add_row(label, _safe(interval(found)), counted)
+    for row in _drift_lines(summary):
+        lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     lines.add_row("grader", _safe(summary["grader"]), f"[dim]{summary['calibration']}[/dim]")
     for card in summary.get("graders", ()):  # a run of before has none
         _, measured_on, labels, _, kappa, *_ = card_cells(card)
@@ -105,3 +107,25 @@ def _lines(summary: Mapping[str, Any]) -> Table:
             f"  on {_safe(measured_on)}", _safe(f"kappa {kappa}"), f"[dim]{_safe(labels)}[/dim]"
         )
     return lines
+
+
+def _drift_lines(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Worst wording, where the scatter comes from, and the best warning signal, a line each."""
+    rows = []
+    spread = summary.get("spread") or {}  # a run of before has none
+    if spread:
+        suite, one = max(spread.items(), key=lambda item: (item[1]["spread"], item[0]))
+        rates = f"{one['rates'][one['worst']]:.2f} to {one['rates'][one['best']]:.2f}"
+        rows.append(("widest over variants", rates, f"{suite}: {one['worst']} to {one['best']}"))
+    sources = (summary.get("components") or {}).get("overall")
+    if sources:
+        parts = {name: f"{part['share']:.0%}" for name, part in sources["components"].items()}
+        first, *others = sorted(parts, key=lambda name: -sources["components"][name]["share"])
+        rest = ", ".join(f"{name} {parts[name]}" for name in others)
+        rows.append(("variance comes from", f"{first} {parts[first]}", rest))
+    signals = (summary.get("signals") or {}).get(summary["headline"]["kind"]) or {}
+    if signals:
+        name = min(signals, key=lambda signal: (signals[signal]["aurc"]["value"], signal))
+        title = summary["signals"]["about"][name]["title"]
+        rows.append(("best warning signal", f"AUROC {area(signals[name]['auroc'])}", title))
+    return rows
