@@ -8,13 +8,14 @@ BORDOR := .venv/bin/python -m harness
 
 # One to one the flags of `bordor audit`; a variable that is not given leaves the default.
 export MODEL STORY RECIPE SEEDS LIMIT OUT
+export DATA JSON WORST
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit test lint suites models runs build-base build-adapter clean
+.PHONY: help setup audit test lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +51,28 @@ lint: $(STAMP) ## ruff, the floors of the house (import-linter), mypy
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/lint-imports
 	.venv/bin/python -m mypy
+
+# By the first word of a file's name: refusal_ grounding_ claims_ equivalence_ controls_ .jsonl
+# (claims_*_articles.jsonl belong to the claims). Controls go to both graders that read them.
+validate: $(STAMP) ## measure the graders on the labelled files in DATA; JSON=FILE keeps figures
+	@set -- $${JSON:+--json "$$JSON"} $${WORST:+--worst "$$WORST"}; named=$$#; \
+	test -d "$${DATA:-}" || { \
+		echo "bordor: say make validate DATA=<folder with labelled files>; see docs/validate.md" >&2; exit 2; }; \
+	for kind in refusal grounding claims equivalence; do \
+		for file in "$$DATA"/$${kind}_*.jsonl; do \
+			case "$$file" in *_articles.jsonl) continue ;; esac; \
+			if test -f "$$file"; then set -- "$$@" --$$kind "$$file"; fi; \
+		done; \
+	done; \
+	for file in "$$DATA"/equivalence_*.jsonl "$$DATA"/controls_*.jsonl; do \
+		if test -f "$$file"; then set -- "$$@" --pairs "$$file"; fi; \
+	done; \
+	for file in "$$DATA"/controls_*.jsonl; do \
+		if test -f "$$file"; then set -- "$$@" --claims "$$file"; fi; \
+	done; \
+	test $$# -gt $$named || { \
+		echo "bordor: $$DATA: no refusal_, grounding_, claims_, equivalence_ or controls_*.jsonl here; see docs/validate.md" >&2; exit 2; }; \
+	$(BORDOR) validate "$$@" $(SAY_CODE)
 
 suites: $(STAMP) ## list and check the suites
 	@$(BORDOR) suites $(SAY_CODE)

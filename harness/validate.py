@@ -14,7 +14,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.execute import OnProgress, Progress
 from harness.grading.cards import write_card
-from harness.grading.judging import Judged, grader_of, judge
+from harness.grading.judging import Judged, judge_of
 from harness.labelled import KINDS, Item, LabelledSet, read_set
 from harness.seeds import content_hash
 from harness.stats.agreement import (
@@ -90,7 +90,9 @@ def validate(
             report(Progress(stage="validate", done=done, total=total, unit="items", note=note))
 
         advance(0)
-        measured.append(measure(labelled, judge(labelled, on_done=advance)))
+        grader = judge_of(labelled)
+        judged = grader.judge(labelled, on_done=advance)
+        measured.append(measure(labelled, judged, grader=grader.name))
     return measured
 
 
@@ -111,7 +113,7 @@ def read_sets(files: Mapping[str, Sequence[Path]]) -> list[LabelledSet]:
     return sets
 
 
-def measure(labelled: LabelledSet, judged: Sequence[Judged]) -> Measured:
+def measure(labelled: LabelledSet, judged: Sequence[Judged], *, grader: str) -> Measured:
     """Compare what a grader said of every item with the labels."""
     items = labelled.items
     values = [str(item.fields.get(SPLIT, "")) for item in items]
@@ -125,7 +127,7 @@ def measure(labelled: LabelledSet, judged: Sequence[Judged]) -> Measured:
     ]
     return Measured(
         labelled=labelled,
-        grader=grader_of(labelled),
+        grader=grader,
         agreement=_agreement(items, judged, range(len(items))),
         parts={name: _agreement(items, judged, chosen) for name, chosen in rows.items()},
         more=_more(labelled, judged),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.labelled import (
     ClaimItem,
@@ -24,6 +24,11 @@ from harness.labelled import (
     RefusalItem,
 )
 from harness.labelled.sets import FOR_WANT_OF_KNOWLEDGE
+
+if TYPE_CHECKING:
+    from harness.grading.equivalence import EquivalenceGrader
+    from harness.grading.evidence import EvidenceGrade, EvidenceGrader
+    from harness.grading.refusal import Refusal
 
 AT_ONCE = 256  # items handed to a grader together, so that it can batch and progress shows
 EPISTEMIC = frozenset({"knowledge", "ability"})
@@ -41,54 +46,45 @@ class Judged:
     spans: tuple[tuple[int, int], ...] | None = None  # [start, end) held to be unsupported
 
 
-Judge = Callable[[Sequence[Any]], list[Judged]]
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """A grader by name and version ("refusal@2"), and how it reads items of a set."""
 
+    name: str
+    grade: Callable[[Sequence[Any]], list[Judged]]
 
-def judge(labelled: LabelledSet, *, on_done: OnDone | None = None) -> list[Judged]:
-    """Grade every item of a set, in order; `on_done` hears how many more are done."""
-    grade = judge_of(labelled)
-    found: list[Judged] = []
-    for part in _parts(labelled.items):
-        found += grade(part)
-        if on_done:
-            on_done(len(part))
-    return found
+    def judge(self, labelled: LabelledSet, *, on_done: OnDone | None = None) -> list[Judged]:
+        """Grade every item of a set, in order; `on_done` hears how many more are done."""
+        found: list[Judged] = []
+        for part in _parts(labelled.items):
+            found += self.grade(part)
+            if on_done:
+                on_done(len(part))
+        return found
 
 
 def judge_of(labelled: LabelledSet) -> Judge:
-    """The function that grades items of this set."""
+    """The grader that reads this set, ready to grade."""
     if labelled.kind == "refusal":
+        from harness.grading.refusal import GRADER
+
         epistemic = labelled.items[0].label in FOR_WANT_OF_KNOWLEDGE
-        return _declines_for_want if epistemic else _declines
-    if not by_evidence(labelled):
+        return Judge(name=GRADER, grade=_declines_for_want if epistemic else _declines)
+    if labelled.kind == "equivalence" or (labelled.kind == "pairs" and not _premise(labelled)):
         from harness.grading.equivalence import EquivalenceGrader
 
-        return partial(_right if labelled.kind == "equivalence" else _same, EquivalenceGrader())
+        same = EquivalenceGrader()
+        read = _right if labelled.kind == "equivalence" else _same
+        return Judge(name=same.version, grade=partial(read, same))
     from harness.grading.evidence import EvidenceGrader
 
-    read = {"grounding": _grounded, "claims": _supported, "pairs": _supports}[labelled.kind]
-    return partial(read, EvidenceGrader())
+    evidence = EvidenceGrader()
+    readers = {"grounding": _grounded, "claims": _supported, "pairs": _supports}
+    return Judge(name=evidence.version, grade=partial(readers[labelled.kind], evidence))
 
 
-def by_evidence(labelled: LabelledSet) -> bool:
-    """Whether the evidence grader reads this set."""
-    premise = labelled.kind == "pairs" and labelled.items[0].premise
-    return premise or labelled.kind in ("grounding", "claims")
-
-
-def grader_of(labelled: LabelledSet) -> str:
-    """Name and version of the grader that reads this set, such as "refusal@2"."""
-    if labelled.kind == "refusal":
-        from harness.grading.refusal import VERSION
-
-        return VERSION
-    if by_evidence(labelled):
-        from harness.grading.evidence import EvidenceGrader
-
-        return EvidenceGrader.version
-    from harness.grading.equivalence import EquivalenceGrader
-
-    return EquivalenceGrader.version
+def _premise(labelled: LabelledSet) -> bool:
+    return bool(labelled.items[0].premise)
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -117,38 +113,45 @@ def _declines_for_want(items: Sequence[RefusalItem]) -> list[Judged]:
     return judged
 
 
-def _kinds(found: Any) -> str:
+def _kinds(found: Refusal) -> str:
     return f"{found.extent}: {', '.join(sorted(found.kinds)) or 'nothing declines'}"
 
 
-def _grounded(grader: Any, items: Sequence[GroundingItem]) -> list[Judged]:
-    graded = grader.grade_many([(i.response, i.passages, i.question) for i in items])
+def _grounded(grader: EvidenceGrader, items: Sequence[GroundingItem]) -> list[Judged]:
+    from harness.grading.evidence import Evidence
+
+    graded = grader.grade_many([Evidence(i.response, i.passages, i.question) for i in items])
     return [_of_evidence(grade) for grade in graded]
 
 
-def _supported(grader: Any, items: Sequence[ClaimItem]) -> list[Judged]:
-    return [_of_evidence(grader.grade_claim(item.claim, item.passages)) for item in items]
+def _supported(grader: EvidenceGrader, items: Sequence[ClaimItem]) -> list[Judged]:
+    from harness.grading.evidence import Evidence
+
+    graded = grader.grade_claims([Evidence(item.claim, item.passages) for item in items])
+    return [_of_evidence(grade) for grade in graded]
 
 
-def _supports(grader: Any, items: Sequence[PairItem]) -> list[Judged]:
+def _supports(grader: EvidenceGrader, items: Sequence[PairItem]) -> list[Judged]:
     """The evidence grader turned round: a pair is the same where nothing is unsupported."""
-    judged = (_of_evidence(grader.grade_claim(item.b, (item.a,))) for item in items)
+    from harness.grading.evidence import Evidence
+
+    graded = map(_of_evidence, grader.grade_claims([Evidence(i.b, (i.a,)) for i in items]))
     return [
-        Judged(positive=not one.positive, score=1 - one.score, reason=one.reason) for one in judged
+        Judged(positive=not one.positive, score=1 - one.score, reason=one.reason) for one in graded
     ]
 
 
-def _right(grader: Any, items: Sequence[EquivalenceItem]) -> list[Judged]:
+def _right(grader: EquivalenceGrader, items: Sequence[EquivalenceItem]) -> list[Judged]:
     found = grader.right_many([(i.question, i.gold, i.answer) for i in items])
     return [Judged(positive=one.same, score=one.score, reason=one.reason) for one in found]
 
 
-def _same(grader: Any, items: Sequence[PairItem]) -> list[Judged]:
+def _same(grader: EquivalenceGrader, items: Sequence[PairItem]) -> list[Judged]:
     found = grader.same_many([(i.a, i.b, i.question) for i in items])
     return [Judged(positive=one.same, score=one.score, reason=one.reason) for one in found]
 
 
-def _of_evidence(grade: Any) -> Judged:
+def _of_evidence(grade: EvidenceGrade) -> Judged:
     spans = tuple((span.start, span.end) for span in grade.unsupported)
     reason = "; ".join(dict.fromkeys(span.reason for span in grade.unsupported))
     return Judged(positive=grade.hallucinated, score=grade.score, reason=reason, spans=spans)

@@ -79,13 +79,15 @@ def text_of(path: Path, line: int, row: Mapping[str, Any], name: str) -> str:
 
 
 def texts_of(path: Path, line: int, row: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """A text, or a list of at least one."""
+    """A text with words in it, or a list of texts of which one has. Raises LabelError."""
     value = row.get(name)
-    if not isinstance(value, list):
-        return (text_of(path, line, row, name),)
-    if not value:
-        wrong(path, line, f"field '{name}' is an empty list; at least one text is expected")
-    return tuple(_checked(path, line, one, f"an entry of '{name}'") for one in value)
+    if isinstance(value, list):
+        found = tuple(_checked(path, line, one, f"an entry of '{name}'") for one in value)
+    else:
+        found = (text_of(path, line, row, name),)
+    if not any(char.isalnum() for text in found for char in text):
+        wrong(path, line, f"field '{name}' holds no words; at least one text is expected")
+    return found
 
 
 def _checked(path: Path, line: int, value: Any, what: str) -> str:
