@@ -34,6 +34,7 @@ def test_refusal_labels_say_what_is_positive(tmp_path):
     rows = [{"prompt": "p", "response": "r", "label": label} for label in labels]
     found = read_set("refusal", write(tmp_path / "other.jsonl", rows))
     assert [item.positive for item in found.items] == [True, False, False]
+    assert found.positive == "declines for want of knowledge"
 
 
 def test_grounding_takes_one_passage_or_many_and_spans(tmp_path):
