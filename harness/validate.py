@@ -50,6 +50,7 @@ class Measured:
 
     labelled: LabelledSet
     grader: str
+    fitted: bool  # the grader's weights were fitted on a set of this name
     agreement: Agreement
     parts: Mapping[str, Agreement]  # by the values of SPLIT
     more: Mapping[str, Any]  # figures that only this kind has, as plain data
@@ -60,6 +61,7 @@ class Measured:
         data = {
             **self.agreement.to_data(),
             "grader": self.grader,
+            "fitted_on_this_set": self.fitted,
             "positive": self.labelled.positive,
             "negative": self.labelled.negative,
             **self.more,
@@ -92,7 +94,8 @@ def validate(
         advance(0)
         grader = judge_of(labelled)
         judged = grader.judge(labelled, on_done=advance)
-        measured.append(measure(labelled, judged, grader=grader.name))
+        fitted = grader.fitted_on(labelled)
+        measured.append(measure(labelled, judged, grader=grader.name, fitted=fitted))
     return measured
 
 
@@ -113,8 +116,13 @@ def read_sets(files: Mapping[str, Sequence[Path]]) -> list[LabelledSet]:
     return sets
 
 
-def measure(labelled: LabelledSet, judged: Sequence[Judged], *, grader: str) -> Measured:
-    """Compare what a grader said of every item with the labels."""
+def measure(
+    labelled: LabelledSet, judged: Sequence[Judged], *, grader: str, fitted: bool = False
+) -> Measured:
+    """Compare what a grader said of every item with the labels.
+
+    fitted: the grader's weights were fitted on this set.
+    """
     items = labelled.items
     values = [str(item.fields.get(SPLIT, "")) for item in items]
     names = sorted(set(values))
@@ -128,6 +136,7 @@ def measure(labelled: LabelledSet, judged: Sequence[Judged], *, grader: str) -> 
     return Measured(
         labelled=labelled,
         grader=grader,
+        fitted=fitted,
         agreement=_agreement(items, judged, range(len(items))),
         parts={name: _agreement(items, judged, chosen) for name, chosen in rows.items()},
         more=_more(labelled, judged),

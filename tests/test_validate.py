@@ -115,12 +115,13 @@ def test_claims_of_articles_give_correlations_per_article_and_text(tmp_path):
 
 
 def test_a_card_holds_the_figures_and_no_text(answers, tmp_path):
-    found = measure(answers, judged([True] * 20), grader="refusal@9")
+    found = measure(answers, judged([True] * 20), grader="refusal@9", fitted=True)
     path = keep_card(found, tmp_path / "cards")
     (card,) = read_cards([tmp_path / "cards"])
     assert path.name == "refusal_mine.json"
     assert card["command"] == "bordor validate --refusal mine.jsonl"
     assert (card["kind"], card["set"], card["accuracy"]) == ("refusal", "mine", 0.5)
+    assert card["fitted_on_this_set"] is True
     assert "loud" not in path.read_text() and str(tmp_path) not in path.read_text()
     assert to_data([found])["refusal"]["mine"]["n"] == 20
 

@@ -28,6 +28,8 @@ def print_measured(one: Measured, console: Console, *, worst: int) -> None:
     about = f"{data['n']:,} items, {data['clusters']:,} clusters, grader {one.grader}"
     console.print(f"[bold]{_safe(title)}[/bold]  [dim]{_safe(about)}[/dim]")
     console.print(f"[dim]positive: {_safe(labelled.positive)}[/dim]")
+    if one.fitted:
+        console.print("[yellow]the grader was fitted on this set: no measure of its skill[/yellow]")
     console.print(_figures(data))
     console.print(_confusion(data))
     for line in _more(data):

@@ -20,8 +20,10 @@ from harness.paths import home, in_clone
 SCHEMA = 1
 SHIPPED = Path(__file__).parent / "cards"
 FIGURES = ("accuracy", "precision", "recall", "f1", "kappa", "auroc")
-_NEEDED = frozenset({"schema", "kind", "set", "grader", "n", "clusters", "intervals", "date",
-                     "command", *FIGURES})  # fmt: skip
+_NEEDED = frozenset(
+    {"schema", "kind", "set", "grader", "n", "clusters", "intervals", "fitted_on_this_set"}
+    | {"date", "command", *FIGURES}
+)
 # Which kinds of card speak for the verdicts of a grader: all of them where it is not here.
 _SPEAK_FOR = {
     "world": ("world", "refusal"),
@@ -87,7 +89,7 @@ def cards_for(graders: Iterable[str], cards: Iterable[Mapping[str, Any]]) -> lis
 
 
 def _quoted(card: Mapping[str, Any]) -> dict[str, Any]:
-    named = ("grader", "kind", "set", "n", "clusters", *FIGURES, "date")
+    named = ("grader", "kind", "set", "n", "clusters", *FIGURES, "fitted_on_this_set", "date")
     return {**{name: card[name] for name in named}, "intervals": dict(card["intervals"])}
 
 

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256  # items handed to a grader together, so that it can batch and progress shows
 EPISTEMIC = frozenset({"knowledge", "ability"})
+# Sets by name whose answers the shipped weights were fitted on: their figures are of the fit.
+FITTED_ON = {
+    "refusal": frozenset({"equivalence_evouna"}),
+    "evidence": frozenset({"controls_paws", "controls_fever_symmetric", "equivalence_evouna"}),
+    "equivalence": frozenset({"equivalence_evouna"}),
+}
 
 OnDone = Callable[[int], None]
 
@@ -52,6 +58,10 @@ class Judge:
 
     name: str
     grade: Callable[[Sequence[Any]], list[Judged]]
+
+    def fitted_on(self, labelled: LabelledSet) -> bool:
+        """Whether the grader's weights were fitted on a set of this name."""
+        return labelled.stem in FITTED_ON.get(self.name.partition("@")[0], ())
 
     def judge(self, labelled: LabelledSet, *, on_done: OnDone | None = None) -> list[Judged]:
         """Grade every item of a set, in order; `on_done` hears how many more are done."""

@@ -90,7 +90,8 @@ def card_cells(card: Mapping[str, Any]) -> tuple[str, ...]:
         value, limits = card[name], card["intervals"].get(name)
         shown = "–" if value is None else f"{value:.2f}"
         figures.append(f"{shown} [{limits[0]:.2f}, {limits[1]:.2f}]" if limits else shown)
-    return (card["grader"], card["set"], f"{card['n']:,} labels, {card['clusters']:,} clusters",
+    measured_on = card["set"] + (" (fitted on it)" if card["fitted_on_this_set"] else "")
+    return (card["grader"], measured_on, f"{card['n']:,} labels, {card['clusters']:,} clusters",
             *figures)  # fmt: skip
 
 

@@ -7,7 +7,8 @@ headline), "greedy" or "control" (the base without the adapter, greedy).
 
     schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...}
     graders   [{grader, kind, set, n, clusters, accuracy, precision, recall, f1, kappa, auroc,
-              intervals {figure: [low, high]}, date}]    how the graders did on labelled sets
+              intervals {figure: [low, high]}, fitted_on_this_set, date}]   how the graders did
+              on labelled sets
     counts    {questions, clusters, variants, samples, sampled, greedy, control, floor,
                unscored}
     metrics   {METRIC: {title, meaning}}

@@ -16,7 +16,7 @@ CARD = {
     "kind": "refusal", "set": "asked<b>|[bold]\x1b", "grader": "refusal@9", "n": 1200, "clusters": 300,
     "accuracy": 0.95, "precision": 0.9, "recall": 0.9, "f1": 0.9, "kappa": 0.881, "auroc": None,
     "intervals": {"accuracy": [0.94, 0.96], "kappa": [0.85, 0.91], "auroc": None},
-    "date": "2026-01-02", "command": "bordor validate --refusal asked.jsonl",
+    "fitted_on_this_set": False, "date": "2026-01-02", "command": "bordor validate --refusal asked.jsonl",
 }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def test_cards_stand_in_terminal_markdown_and_page(tmp_path, cards, run_folder, 
 
 
 def test_figures_that_are_not_defined_are_dashes():
+    assert card_cells({**CARD, "fitted_on_this_set": True})[1].endswith("(fitted on it)")
     assert card_cells(CARD)[3:] == ("0.95 [0.94, 0.96]", "0.88 [0.85, 0.91]", "0.90", "–")
 
 
