@@ -89,7 +89,11 @@ def judge_of(labelled: LabelledSet) -> Judge:
     from harness.grading.evidence import EvidenceGrader
 
     evidence = EvidenceGrader()
-    readers = {"grounding": _grounded, "claims": _supported, "pairs": _supports}
+    readers: dict[str, Callable[[EvidenceGrader, Sequence[Any]], list[Judged]]] = {
+        "grounding": _grounded,
+        "claims": _supported,
+        "pairs": _supports,
+    }
     return Judge(name=evidence.version, grade=partial(readers[labelled.kind], evidence))
 
 
