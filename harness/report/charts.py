@@ -192,6 +192,7 @@ def risk_chart(summary: Mapping[str, Any]) -> str:
     x = alt.X("coverage:Q", title="answers kept, least suspicious first",
               axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))  # fmt: skip
     top = min(1.0, max(0.1, float(data["risk"].max()) * 1.15))
+    data["high"] = data["high"].clip(upper=top)
     y = alt.Y("risk:Q", title="hallucinated among those kept",
               axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, top]))  # fmt: skip
     shades = list(LINES[: len(titles)])
@@ -201,7 +202,7 @@ def risk_chart(summary: Mapping[str, Any]) -> str:
     place = list(found).index(best)
     band = (
         alt.Chart(data[data["signal"] == titles[best]])
-        .mark_area(opacity=0.16, color=LINES[place], aria=False, clip=True)
+        .mark_area(opacity=0.16, color=LINES[place], aria=False)
         .encode(x=x, y=alt.Y("low:Q", title="hallucinated among those kept"), y2="high:Q")
     )
     share = found[best]["events"] / max(found[best]["n"], 1)
