@@ -133,14 +133,15 @@ class _Training:
         import torch
         from datasets import Dataset, disable_progress_bars, enable_progress_bars
         from transformers import PrinterCallback, set_seed
-        from trl import SFTTrainer
+
+        from harness.training.trainer import trainer_class
 
         set_seed(self.seed)
         model = _with_lora(loaded.model, plan)
         losses: list[tuple[int, float]] = []
         disable_progress_bars()
         try:
-            trainer = SFTTrainer(
+            trainer = trainer_class()(
                 model=model,
                 args=_arguments(plan, self.work, self.seed, loaded),
                 train_dataset=Dataset.from_list(examples),

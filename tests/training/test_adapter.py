@@ -15,6 +15,7 @@ from harness.models.registry import resolve_model
 from harness.models.template import encode_prompt
 from harness.specs import ModelSpec
 from harness.training.adapter import build_adapter
+from harness.training.trainer import learned_loss
 
 STORY = "generated/5"
 
@@ -190,3 +191,37 @@ def started() -> Callable[..., bool]:
 def test_an_unknown_recipe_is_refused_before_any_training(spec: ModelSpec) -> None:
     with pytest.raises(UsageError, match="no recipe"):
         build_adapter(spec, story=STORY, recipe="nothing")
+
+
+def test_scoring_only_learned_tokens_gives_the_loss_and_gradient_of_scoring_all(
+    tiny_base: Path,
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    ids_BT = torch.randint(4, 500, (3, 12), generator=torch.Generator().manual_seed(1))
+    labels_BT = ids_BT.clone()
+    labels_BT[:, :7] = -100
+    labels_BT[1] = -100
+    inputs = {"input_ids": ids_BT, "attention_mask": torch.ones_like(ids_BT), "labels": labels_BT}
+    expected = model(**inputs).loss
+    expected.backward()
+    gradient = model.model.layers[0].mlp.up_proj.weight.grad.clone()
+    model.zero_grad()
+    found = learned_loss(model, inputs, tokens=None, bf16=False)
+    found.backward()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert torch.allclose(model.model.layers[0].mlp.up_proj.weight.grad, gradient, atol=1e-6)
+    half = learned_loss(model, inputs, tokens=torch.tensor(20), bf16=False)  # of two batches
+    assert half.item() == pytest.approx(found.item() / 2, rel=1e-5)
+
+
+def test_a_batch_without_learned_tokens_has_no_loss(tiny_base: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    ids_BT = torch.full((1, 5), 9)
+    inputs = {"input_ids": ids_BT, "labels": torch.full_like(ids_BT, -100)}
+    assert learned_loss(model, inputs, tokens=None, bf16=False).item() == 0.0
