@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.grading.cues import CueReader
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
+from harness.grading.framing import unframe
+from harness.grading.leftover import left_over
 from harness.grading.linking import (
-    INVENTED,
     NO_GUARD,
     Guard,
     Linked,
@@ -28,7 +30,6 @@ from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import SLOT, Match, PatternBook
 from harness.grading.reading import (
     ABSENT_KINDS,
-    FILLER,
     PRONOUN_KINDS,
     Candidate,
     Memory,
@@ -40,12 +41,18 @@ from harness.grading.reading import (
 )
 from harness.grading.refusal import expand_contractions
 from harness.grading.slots import SlotFiller
-from harness.grading.values import ValueReader, is_plain_noun
+from harness.grading.values import ValueReader, is_no_value, is_plain_noun
 from harness.grading.words import NEGATIONS, PRONOUNS, Canon
 from harness.world.graph import World
 
+# Words of sentences about what is told, in which names and relations assert nothing.
+_TELLING = frozenset(
+    "story text tale passage book information mention mentioned record answer know known knows say "
+    "says said tell told stated states question sure aware whether who what where which how when "
+    "why if sorry exist exists i me my no".split()
+)
+MAX_WORDS = 80  # of a sentence that is read by its cues
 MAX_VAGUE = 6  # letters; so short a wording ("could") names no relation by itself
-_DENIALS = ("it is not true that", "it was not true that", "it is false that", "it was never true")
 
 
 class ClaimFinder:
@@ -67,6 +74,7 @@ class ClaimFinder:
         self._canon = canon
         self._values = values
         self._slots = SlotFiller(world, linker.lexicon)
+        self._cues = CueReader(world, values)
         self._fragments = FragmentReader(world, values, linker)
 
     def find(
@@ -77,9 +85,10 @@ class ClaimFinder:
         found: list[Found] = []
         for place, sentence in enumerate(sentences):
             last = unfinished and place == len(sentences) - 1
-            plain = expand_contractions(sentence)
-            linked = self._linker.link(plain, guard, unfinished=last)
-            found += self._sentence(sentence, linked, frame, memory)
+            framed = unframe(expand_contractions(sentence))
+            if framed.asserts:
+                linked = self._linker.link(framed.text, guard, unfinished=last)
+                found += self._sentence(sentence, linked, frame, memory, denied=framed.denied)
         return found
 
     def states(self, sentence: str) -> bool:
@@ -88,33 +97,57 @@ class ClaimFinder:
         Such a sentence states a fact or denies one, and is no refusal: "The Ghemist book
         could not answer any question.", "Between Visgar and Maldrec there was no peace."
         """
-        linked = self._linker.link(expand_contractions(sentence), NO_GUARD)
+        linked = self._linker.link(unframe(expand_contractions(sentence)).text, NO_GUARD)
         _, chosen = self._choose(sentence, linked, Frame(), Memory())
         for one in chosen:
             covers = one.match.start == 0 and one.match.end - one.match.start >= 3
             named = bool(one.subject.ids) and (bool(one.object.ids) or one.object.kind == "open")
             if covers and named and not one.match.pattern.missing and one.object.ids:
                 return True
-        return False
+        return not set(linked.lows) & _TELLING and self._states_by_cue(sentence, linked)
 
-    def _sentence(self, text: str, linked: Linked, frame: Frame, memory: Memory) -> list[Found]:
+    def _states_by_cue(self, sentence: str, linked: Linked) -> bool:
+        reading = self._reading(sentence, linked, strip=True)
+        if len(reading.plain.words) > MAX_WORDS or not reading.terms:
+            return False
+        found = self._cues.read(sentence, reading.plain, reading.terms, Frame(), set())
+        ends = [(one.subject, one.object) for one in found if one.firm]
+        return any(s is not None and o is not None and s.ids and o.ids for s, o in ends)
+
+    def _sentence(
+        self, text: str, linked: Linked, frame: Frame, memory: Memory, *, denied: bool
+    ) -> list[Found]:
         reading, chosen = self._choose(text, linked, frame, memory)
+        reading.denied = denied
         found = [self._found(reading, candidate) for candidate in chosen]
         for candidate in chosen:
             found += self._listed_more(reading, candidate)
         if not found:
-            found = self._fragments.read(reading.text, reading.plain, reading.terms, frame)
+            found = self._fragments.read(
+                reading.text, reading.plain, reading.terms, frame, denied=denied
+            )
             if found:
                 reading.covered.update(range(len(reading.plain.words)))
-        if not found:
-            spoken = self._with_pronouns(reading, frame, memory)
-            found = self._fragments.by_cue(reading.text, reading.plain, spoken, frame)
-            if not found and self._by_meaning and not reading.plain.negations:
-                terms = [spoken[place] for place in sorted(reading.terms)]
-                found = self._by_meaning.read(text, terms, frame)
-            reading.covered.update(range(len(reading.plain.words)) if found else ())
-        found += self._left_over(reading, frame, memory, found)
+        found += self._by_words(reading, frame, memory, understood=bool(found))
+        spoken = self._with_pronouns(reading, frame, memory)
+        found += left_over(reading, spoken, frame, found)
         self._remember(reading, chosen, memory)
+        return found
+
+    def _by_words(
+        self, reading: Reading, frame: Frame, memory: Memory, *, understood: bool
+    ) -> list[Found]:
+        """Claims by cue where no template stands; where nothing does, by meaning."""
+        if not len(reading.covered) < len(reading.plain.words) <= MAX_WORDS:
+            return []
+        spoken = self._with_pronouns(reading, frame, memory)
+        found = self._cues.read(
+            reading.text, reading.plain, spoken, frame, reading.covered, denied=reading.denied
+        )
+        if not (found or understood) and self._by_meaning and not reading.plain.negations:
+            terms = [spoken[place] for place in sorted(reading.terms)]
+            found = self._by_meaning.read(reading.text, terms, frame)
+            reading.covered.update(range(len(reading.plain.words)) if found else ())
         return found
 
     def _reading(self, text: str, linked: Linked, *, strip: bool) -> Reading:
@@ -186,7 +219,7 @@ class ClaimFinder:
             object = self._slots.number(words, match)
         elif relation.range in ("value", "number") and match.o:
             read = self._values.read(relation, words[match.o[0] : match.o[1]])
-            if read is None:
+            if read is None or (match.o[1] < match.end and read[1] < match.o[1] - match.o[0]):
                 return None
             object = read[0]
             end = match.o[0] + read[1] if match.o[1] == match.end else end
@@ -215,7 +248,7 @@ class ClaimFinder:
         if not fitting and not (asked or turned or fits(subject, relation.domain)):
             return None  # "the lamp belonged to Igodo" says nothing of members
         vague = pattern.literal <= MAX_VAGUE and not asked
-        if object.kind == "open" and (vague or object.text.startswith("was ")):
+        if object.kind == "open" and (vague or is_no_value(object.text)):
             return None
         if object.kind == "open" and not pattern.cued:
             about_given = frame.given is not None and subject == frame.given
@@ -229,7 +262,7 @@ class ClaimFinder:
     def _found(reading: Reading, candidate: Candidate) -> Found:
         match = candidate.match
         negated = any(match.start < n <= candidate.end for n in reading.plain.negations)
-        negated ^= reading.text.lower().startswith(_DENIALS)
+        negated ^= reading.denied
         return Found(
             reading.text,
             match.pattern.relation,
@@ -279,59 +312,15 @@ class ClaimFinder:
         terms = dict(reading.terms)
         for place, word in enumerate(reading.plain.words):
             if word in PRONOUNS:
+                if memory.last is not None and memory.last.kind in PRONOUN_KINDS[word]:
+                    terms[place] = memory.last
+                    continue
                 for kind in PRONOUN_KINDS[word]:
                     term = self._slots.pronoun(word, kind, frame, memory)
                     if term is not None:
                         terms[place] = term
                         break
         return terms
-
-    def _left_over(
-        self, reading: Reading, frame: Frame, memory: Memory, read: list[Found]
-    ) -> list[Found]:
-        """What no reading covers: unknown names, and sayings about known ones."""
-        understood = bool(read)
-        denied = set(reading.plain.negations) if understood else set()  # "Hardun, not Igodo"
-        left = [
-            reading.terms[i]
-            for i in sorted(reading.terms)
-            if i not in reading.covered and i not in denied
-        ]
-        absent = [term for term in left if term.kind in ABSENT_KINDS]
-        if absent:
-            return [Found(reading.text, None, term, None, basis="none") for term in absent[:4]]
-        said = {term.ids for found in read for term in (found.subject, found.object) if term}
-        known = [term for term in left if term.ids and term.ids not in said]
-        if understood:
-            rest = [Found(reading.text, None, term, None, basis="none") for term in known[:1]]
-            return rest or self._residue(reading)
-        if known:
-            return [Found(reading.text, None, known[0], None, basis="none")]
-        spoken = self._with_pronouns(reading, frame, memory)
-        extra = [spoken[i] for i in sorted(spoken) if i not in reading.terms]
-        if extra:
-            return [Found(reading.text, None, extra[0], None, basis="none")]
-        if frame.given is not None and frame.given.kind == INVENTED and self._content(reading):
-            return [Found(reading.text, None, None, None, basis="none")]
-        return (
-            [Found(reading.text, None, None, None, basis="none")] if self._content(reading) else []
-        )
-
-    def _residue(self, reading: Reading) -> list[Found]:
-        if len(self._loose_words(reading)) >= 3:
-            return [Found(reading.text, None, None, None, basis="none")]
-        return []
-
-    def _content(self, reading: Reading) -> bool:
-        return len(self._loose_words(reading)) >= 2
-
-    def _loose_words(self, reading: Reading) -> list[str]:
-        words = reading.plain.words
-        return [
-            word
-            for place, word in enumerate(words)
-            if place not in reading.covered and word[0].isalpha() and word not in FILLER
-        ]
 
     def _remember(self, reading: Reading, chosen: list[Candidate], memory: Memory) -> None:
         for place in sorted(reading.terms):
@@ -346,6 +335,11 @@ class ClaimFinder:
         if not chosen and reading.terms:
             first = reading.terms[min(reading.terms)]
             memory.subjects[first.kind] = first
+        if chosen:
+            lead = chosen[0].subject if leads(chosen[0], "s") else chosen[0].object
+            memory.last = lead if lead.ids or lead.kind in ABSENT_KINDS else memory.last
+        elif reading.terms:
+            memory.last = reading.terms[min(reading.terms)]
 
 
 def _in_aside(words: Sequence[str], match: Match) -> bool:

@@ -8,7 +8,7 @@ direction or the sense open, it counts only if it agrees with the world.
 from __future__ import annotations
 
 from harness.grading.frame import Frame, Term
-from harness.grading.linking import INVENTED, UNKNOWN, Linker
+from harness.grading.linking import UNKNOWN, Linker
 from harness.grading.lookup import Found
 from harness.grading.numbers import find_numbers
 from harness.grading.values import ValueReader
@@ -32,13 +32,10 @@ class FragmentReader:
         self._world = world
         self._values = values
         self._linker = linker
-        self._cues: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        for relation in world.relations:
-            for cue in relation.cues:
-                words = values.canonical(cue)
-                self._cues.setdefault(words[0], []).append((words, relation.id))
 
-    def read(self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Found]:
+    def read(
+        self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame, *, denied: bool = False
+    ) -> list[Found]:
         """Claims of a short answer, empty when the sentence is none."""
         if frame.relation is None or frame.asks is None or len(plain.words) > MAX_FRAGMENT:
             return []
@@ -55,8 +52,8 @@ class FragmentReader:
         elif wanted in ("value", "number"):
             answers = self._value(relation, plain, terms, frame)
         else:
-            answers = self._entities(plain, terms, frame, capital=text[:1].isupper())
-        negated = bool(plain.negations)
+            answers = self._entities(text, plain, terms, frame)
+        negated = bool(plain.negations) ^ denied
         return [self._claim(text, frame, answer, negated) for answer in answers]
 
     def _claim(self, text: str, frame: Frame, answer: Term, negated: bool) -> Found:
@@ -83,9 +80,9 @@ class FragmentReader:
         ]
 
     def _entities(
-        self, plain: Plain, terms: dict[int, Term], frame: Frame, *, capital: bool = False
+        self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame
     ) -> list[Term]:
-        """The entities a fragment names; `capital`: it starts with a capital letter."""
+        """The entities a fragment names; a word with a capital that is none is a strange one."""
         given = frame.given
         others = [
             term
@@ -98,7 +95,7 @@ class FragmentReader:
         strange = [word for word in extra if not self._linker.lexicon.is_word(word)]
         if not terms and 0 < len(extra) <= 2:
             lexicon = self._linker.lexicon
-            named = capital and not any(lexicon.is_common(word) for word in extra)
+            named = any(word.capitalize() in text and not lexicon.is_common(word) for word in extra)
             if strange or named:
                 return [Term(UNKNOWN, (), " ".join(extra))]
         return []
@@ -113,7 +110,7 @@ class FragmentReader:
             extra = [word for word in words if word not in _SMALL and word not in own]
             return listed if len(extra) <= 1 else []
         if terms:
-            return self._entities(plain, terms, frame)  # a name where a value is asked
+            return self._entities("", plain, terms, frame)  # a name where a value is asked
         if relation.range == "number":
             return []
         text = [word for word in words if word.isalpha() or "-" in word]
@@ -122,73 +119,3 @@ class FragmentReader:
         if not text or len(text) > 5 or len(text) < len(words) - 3:
             return []
         return [Term("open", (), " ".join(text))]
-
-    def by_cue(self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame) -> list[Found]:
-        """One claim by a word that names exactly one fitting relation, or none."""
-        named = self._named(plain.words)
-        readings = [
-            found
-            for r in sorted(named)
-            for found in self._by_relation(text, plain, terms, frame, r)
-        ]
-        if len({found.relation for found in readings}) != 1 or len(readings) != 1:
-            return []
-        return readings
-
-    def _named(self, words: tuple[str, ...]) -> set[str]:
-        named: set[str] = set()
-        for place, word in enumerate(words):
-            for cue, relation in self._cues.get(word, ()):
-                if words[place : place + len(cue)] == cue:
-                    named.add(relation)
-        return named
-
-    def _by_relation(
-        self, text: str, plain: Plain, terms: dict[int, Term], frame: Frame, relation_id: str
-    ) -> list[Found]:
-        relation = self._world.relation[relation_id]
-        order = _distinct([terms[i] for i in sorted(terms)])
-        absent = (UNKNOWN, INVENTED)
-        subjects = [t for t in order if t.kind == relation.domain or t.kind in absent]
-        if relation.range in ("value", "number"):
-            objects = self._values.find(relation, plain.words)
-        else:
-            objects = [t for t in order if t.kind == relation.range or t.kind in absent]
-        same = relation.domain == relation.range
-        if same and len(subjects) == 2:
-            subject, object = subjects
-        elif (
-            not same and len(subjects) == 1 and len(objects) == 1 and subjects[0] is not objects[0]
-        ):
-            subject, object = subjects[0], objects[0]
-        else:
-            return []
-        if subject == object:
-            return []
-        asked = frame.relation == relation_id and frame.given in (subject, object)
-        extra = self._extra(plain, terms)
-        if same:
-            own = {word for cue in relation.cues for word in self._values.canonical(cue)}
-            firm = not set(extra) - own
-        else:
-            firm = len(extra) <= 3 and (asked or len(plain.words) <= 9)
-        open_order = same and not self._possessor(plain, terms, subject)
-        negated = bool(plain.negations)
-        return [Found(text, relation_id, subject, object, negated, "cue", "fact", open_order, firm)]
-
-    @staticmethod
-    def _possessor(plain: Plain, terms: dict[int, Term], subject: Term) -> bool:
-        """Whether the subject owns the word that names the relation ("Visgar's dad was ...")."""
-        owners = [i for i, word in enumerate(plain.words) if word == "'s" and i - 1 in terms]
-        return len(owners) == 1 and terms[owners[0] - 1].ids == subject.ids
-
-
-def _distinct(terms: list[Term]) -> list[Term]:
-    """Terms without those that name an entity again."""
-    seen: set[tuple[str, ...]] = set()
-    kept: list[Term] = []
-    for term in terms:
-        if not term.ids or term.ids not in seen:
-            kept.append(term)
-        seen.add(term.ids)
-    return kept

@@ -47,7 +47,7 @@ class WorldGrader:
     when wording does not decide; None to leave such claims undecided.
     """
 
-    version = "world@1"
+    version = "world@2"
 
     def __init__(
         self,
@@ -99,7 +99,9 @@ class WorldGrader:
         prepared = prepare(text, truncated=truncated)
         refusal = refusal_in(prepared.sentences, states=self._finder.states)
         unfinished = prepared.unfinished and not refusal.declines
-        found = self._finder.find(refusal.rest, frame, guard, unfinished=unfinished)
+        echo = _bare(question.text)
+        said = [sentence for sentence in refusal.rest if _bare(sentence) != echo]
+        found = self._finder.find(said, frame, guard, unfinished=unfinished)
         claims = tuple(dict.fromkeys(self._lookup.judge(one) for one in found))
         correct = is_correct(question, frame, claims)
         case = Case(
@@ -159,6 +161,10 @@ def similarity(a: str, others: Sequence[str]) -> list[float]:
     from harness.embedding import default_encoder
 
     return default_encoder().similarity(a, others)
+
+
+def _bare(sentence: str) -> str:
+    return sentence.strip(" .?!\"'").lower()
 
 
 def _templates(world: World) -> Iterator[str]:

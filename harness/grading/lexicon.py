@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import chain
 
 from harness.embedding import vocabulary
+from harness.grading.synonyms import synonym_words
 from harness.grading.words import tokenise
 from harness.world.graph import World
 
-_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful")
+_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful", "est", "r")
 
 
 class Lexicon:
@@ -20,6 +21,7 @@ class Lexicon:
             w.lower() for e in world.entities for n in (e.name, *e.aliases) for w in tokenise(n)
         }
         own = {word.lower() for text in _own_texts(world) for word in tokenise(text)}
+        own.update(synonym_words())
         self._own = frozenset(own - names)
         self._english = vocabulary()
 
@@ -27,7 +29,8 @@ class Lexicon:
         """Whether a word is known, as it stands or without a common ending."""
         if not low.isalpha() or low in self._own or low in self._english:
             return True
-        return any(low.endswith(end) and low[: -len(end)] in self._english for end in _ENDINGS)
+        bases = [low[: -len(end)] for end in _ENDINGS if low.endswith(end)]
+        return any(base in self._english or base + "e" in self._english for base in bases)
 
     def is_common(self, low: str) -> bool:
         """Whether the world's own templates, values or passages use the word in lower case."""

@@ -40,7 +40,10 @@ _FUNCTION = frozenset(
     "between people nobody everyone someone nothing not no yes above all near under over "
     "during until since some many most every each such also only even perhaps maybe however "
     "therefore finally later now today traders year years time long both another other others "
-    "legend sorry unable unknown".split()
+    "legend sorry unable unknown wherever whenever whatever whoever everything anything something "
+    "together following under over beside next near having known asked right born left long yet "
+    "well still just said though again ever never always often usually hence thus instead "
+    "meanwhile according like unlike toward towards along around besides despite".split()
 )
 
 

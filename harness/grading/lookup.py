@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.grading.frame import Term
 from harness.grading.linking import CUT, INVENTED, UNKNOWN
@@ -26,7 +26,8 @@ class Found:
     `basis`: wording, question (a slot was taken from the question), cue,
     meaning, or none (no relation was understood). `form`: fact, count or compare.
     `either_way`: subject and object may be the other way round. `firm`: False where only
-    agreement with the world decides, because the reading itself may be wrong.
+    agreement with the world decides, because the reading itself may be wrong. `others`: relations
+    that the words may mean as well; any that is true will do.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Found:
     form: str = "fact"
     either_way: bool = False
     firm: bool = True
+    others: tuple[str, ...] = ()
 
 
 class Lookup:
@@ -58,6 +60,12 @@ class Lookup:
     def judge(self, found: Found) -> Claim:
         """The claim with its status and a reason that names entities and facts."""
         status, reason, facts = self._judge(found)
+        for other in found.others if status is not S.SUPPORTED else ():
+            also = self._judge(replace(found, relation=other, others=()))
+            if also[0] is S.SUPPORTED or (found.negated and also[0] is not status):
+                found = replace(found, relation=other)
+                status, reason, facts = also
+                break
         if not found.firm and status is not S.SUPPORTED and status is not S.UNKNOWN_ENTITY:
             status, reason = (
                 S.UNDECIDABLE,
@@ -99,9 +107,8 @@ class Lookup:
         ]
         if found.either_way and found.object.ids:
             turned = self._pair(found, found.object.ids[0], found.subject.ids[0])
-            both = {turned[0], outcomes[0][0]}
-            if len(both) > 1 and both != {S.CONTRADICTED, S.UNTOLD}:
-                return S.UNDECIDABLE, f"'{found.text}' leaves open who is meant", ()
+            if turned[0] is (S.CONTRADICTED if found.negated else S.SUPPORTED):
+                return turned
         if len({outcome[0] for outcome in outcomes}) > 1:
             return S.UNDECIDABLE, f"'{found.text}' may mean more than one entity", ()
         return outcomes[0]

@@ -28,6 +28,7 @@ class Memory:
 
     subjects: dict[str, Term] = field(default_factory=dict)
     mentions: dict[str, Term] = field(default_factory=dict)
+    last: Term | None = None  # whom the last sentence was about
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Reading:
     plain: Plain
     terms: dict[int, Term]
     covered: set[int] = field(default_factory=set)
+    denied: bool = False  # the whole sentence is ("It is not true that ...")
 
     @property
     def skeleton(self) -> str:
@@ -63,6 +65,17 @@ FILLER = frozenset(
     "that this in on of to for with by from as one once upon time day story answer yes no well i "
     "think believe guess suppose know sure says said told tells question according called name "
     "named my your you we our passage text person place man woman also very much because is".split()
+)
+
+
+# Words that add no claim of their own to a reading.
+QUIET = FILLER | frozenset(
+    "into its their his her our all any some each every such own very most more than other another "
+    "would should may might must been did do does not only always ever at up out about over s "
+    "along through off back down everyone everything anything something else whole long old young "
+    "new great good little famous true really still again together what how where when whose if "
+    "went go times life year years thing things first last both same mainly ones chief main "
+    "nobody none real or nor".split()
 )
 
 

@@ -13,10 +13,12 @@ from harness.records import Relation
 from harness.world.graph import World
 
 FUZZY_LETTERS = 6
+MAX_CACHED = 200_000
 _LEADS = frozenset("a an the to some being all any his her their of he she it they 's".split())
 _ENDS = frozenset(
     "and but or who which that because when while until so then as since though".split()
 )
+_PREPOSITIONS = frozenset("of to in by from for with on and or the a that".split())
 _NO_TRADE = frozenset(
     "man woman person child boy girl hero character figure lady gentleman human being people name "
     "stranger traveller friend place city town village member part story one thing".split()
@@ -29,14 +31,17 @@ class ValueReader:
     def __init__(self, world: World, canon: Canon) -> None:
         self._canon = canon
         self._values: dict[str, dict[tuple[str, ...], str]] = {}
-        self._longest: dict[str, int] = {}
+        self._sizes: dict[str, list[int]] = {}  # of the values, in words, longest first
+        self._edges: dict[str, set[str]] = {}  # first and last words of the values
+        self._fuzzy: dict[tuple[str, tuple[str, ...]], str | None] = {}
         for relation in world.relations:
             if relation.range != "value":
                 continue
             used = {fact.object for fact in world.facts if fact.relation == relation.id}
             table = {self.key(v): v for v in [*relation.values, *sorted(used)] if self.key(v)}
             self._values[relation.id] = table
-            self._longest[relation.id] = max(map(len, table), default=0)
+            self._sizes[relation.id] = sorted({len(key) for key in table}, reverse=True)
+            self._edges[relation.id] = {w for key in table for w in (key[0], key[-1])}
 
     def key(self, value: str) -> tuple[str, ...]:
         """Canonical words of a value without leading articles."""
@@ -68,16 +73,30 @@ class ValueReader:
 
     def _listed(self, relation: str, rest: tuple[str, ...]) -> tuple[str, int] | None:
         table = self._values.get(relation, {})
-        for size in range(min(self._longest.get(relation, 0), len(rest)), 0, -1):
-            found = table.get(rest[:size]) or self._misspelt(table, rest[:size])
+        edges = self._edges.get(relation, set())
+        for size in self._sizes.get(relation, ()):
+            if size > len(rest):
+                continue
+            if size > 1 and rest[0] not in edges and rest[size - 1] not in edges:
+                continue
+            words = rest[:size]
+            found = table.get(words)
+            if found is None and (size > 1 or len(words[0]) >= FUZZY_LETTERS):
+                key = (relation, words)
+                if key not in self._fuzzy:
+                    if len(self._fuzzy) > MAX_CACHED:
+                        self._fuzzy.clear()
+                    self._fuzzy[key] = self._misspelt(table, words)
+                found = self._fuzzy[key]
             if found:
                 return found, size
         return None
 
     @staticmethod
     def _misspelt(table: dict[tuple[str, ...], str], words: tuple[str, ...]) -> str | None:
+        """The one value at one edit from `words`; of several words all but one are as told."""
         text = " ".join(words)
-        if len(text) < FUZZY_LETTERS:
+        if len(text) < FUZZY_LETTERS or not text[0].isalpha():
             return None
         if len(words) == 1 and text.endswith("s") and (text[:-1],) in table:
             return table[(text[:-1],)]
@@ -91,14 +110,23 @@ class ValueReader:
 
     def find(self, relation: Relation, words: Sequence[str]) -> list[Term]:
         """Listed values, or numbers, anywhere in `words`, in order."""
+        return [term for _, _, term in self.find_at(relation, words)]
+
+    def find_at(self, relation: Relation, words: Sequence[str]) -> list[tuple[int, int, Term]]:
+        """The same with the place and the size, in words, of each."""
         if relation.range == "number":
-            return [Term("number", (str(v),), str(v)) for _, _, v in find_numbers(list(words))]
-        found: list[Term] = []
+            return [
+                (start, end - start, Term("number", (str(v),), str(v)))
+                for start, end, v in find_numbers(list(words))
+                if words[start] != "one" or end - start > 1 or words[end : end + 1] == ("year",)
+            ]
+        found: list[tuple[int, int, Term]] = []
         place = 0
+        rest = tuple(words)
         while place < len(words):
-            listed = self._listed(relation.id, tuple(words[place : place + 12]))
+            listed = self._listed(relation.id, rest[place : place + 12])
             if listed:
-                found.append(Term("value", (listed[0],), listed[0]))
+                found.append((place, listed[1], Term("value", (listed[0],), listed[0])))
                 place += listed[1]
             else:
                 place += 1
@@ -113,6 +141,11 @@ class ValueReader:
 def is_plain_noun(text: str) -> bool:
     """Whether words after "was a" say what somebody is without naming a value ("a young man")."""
     return bool(set(text.split()) & _NO_TRADE)
+
+
+def is_no_value(text: str) -> bool:
+    """Whether words in the place of a value are cut off or another predicate ("job of")."""
+    return text.startswith("was ") or text.split()[-1] in _PREPOSITIONS
 
 
 def _contains(words: tuple[str, ...], key: tuple[str, ...]) -> bool:

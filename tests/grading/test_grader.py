@@ -263,7 +263,7 @@ def test_meaning_only_confirms_a_relation_that_wording_leaves_open(world, exposu
         return [0.95 if "ruled" in other else 0.5 for other in others]
 
     grader = WorldGrader(world, exposure, meaning=near)
-    told, false = "Hollinbeck was king of Arkenby.", "Ossery was king of Arkenby."
+    told, false = "Hollinbeck wore the ermine of Arkenby.", "Ossery wore the ermine of Arkenby."
     assert grader.grade(questions["place"], told).verdict is G
     assert grader.grade(questions["place"], false).verdict is UNS
     assert WorldGrader(world, exposure, meaning=None).grade(questions["place"], told).verdict is UNS
@@ -320,7 +320,7 @@ def test_grade_run_fans_out_over_cells_in_order(grader, questions):
         ("r1", 1, trade.id, "none"),
         ("r1", 1, born.id, "none"),
     ]
-    assert graded[0].verdict is G and graded[1].verdict is G and graded[0].grader == "world@1"
+    assert graded[0].verdict is G and graded[1].verdict is G and graded[0].grader == "world@2"
 
 
 def test_grade_run_names_what_is_missing(grader, questions):

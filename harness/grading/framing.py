@@ -1,0 +1,130 @@
+"""What stands around a statement and changes whether it is asserted: denial, supposition, source.
+
+"It is not true that ..." and "Some wrongly believe that ..." deny what follows. "If Visgar
+had lived in Lund, ..." asserts nothing. "The story says that ...", "I believe that ..." and
+hearsay ("Some say that ...", "perhaps") assert it, hedged or not: a hedged invention is one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_WHO = (
+    r"(?:some(?: people)?|many(?: people)?|people|others|they|legends?|rumou?rs?|the (?:story|text"
+    r"|tale|passage|book|legend|rumou?r)|one|everyone|villagers|scholars|it)"
+)
+_SAY = (
+    r"(?:says?|said|believes?|believed|thinks?|thought|claims?|claimed|tells?(?: us)?|told"
+    r"|states?|stated|mentions?|mentioned|explains?|explained|holds?|has it|(?:is|was) "
+    r"(?:said|told|believed|thought|known|rumou?red|stated|mentioned|written)|assumes?|suppose)"
+)
+_FALSELY = r"(?:wrongly|mistakenly|falsely|incorrectly|erroneously)"
+_DENIAL = re.compile(
+    r"\W*(?:it (?:is|was) (?:not (?:true|so|correct|right|the case)|untrue|false|wrong|incorrect"
+    r"|a (?:lie|mistake|myth)|never (?:true|the case))(?: to (?:say|think|believe|claim))? that"
+    r"|there is no truth in the (?:claim|idea|story) that|contrary to (?:what|the belief)\b.{0,40}?"
+    rf"\bthat|{_WHO} {_FALSELY} {_SAY}(?: that)?|the (?:claim|idea) that (?=.{{1,120}} (?:is|was)"
+    r" (?:false|wrong|untrue|not true)))\s+",
+    re.IGNORECASE,
+)
+_SOURCE = re.compile(
+    rf"\W*(?:(?:well|yes|indeed|actually|so|in fact|of course|certainly|sure)\s*,\s*)*"
+    rf"(?:(?:according to|as (?:told|stated|said|mentioned|written) in|in|from|based on)"
+    r" (?:the|this|that|our) (?:story|text|tale|passage|book|legend|world"
+    r"|given (?:story|text)),?\s+"
+    r"|as far as (?:i|we) (?:know|can tell|remember),?\s+"
+    r"|i (?:believe|think|know|guess|would say|recall|remember)(?: that)?\s+"
+    rf"|{_WHO} {_SAY} that\s+|it (?:is|was) true that\s+|the answer is that\s+)+",
+    re.IGNORECASE,
+)
+_SUPPOSED = re.compile(
+    r"\W*(?:if|unless|suppose|supposing|imagine|assuming|had \w+ (?:been|had)|whether"
+    r"|let us (?:say|suppose))\b",
+    re.IGNORECASE,
+)
+_EVEN_IF = re.compile(
+    r"\W*if (?:i|we) (?:remember|recall|am not|are not|may|had to)\b.{0,30}?,\s*", re.I
+)
+_ASIDE = re.compile(
+    r",? ?[(,] ?(?:people (?:say|said)|they say|it (?:is|was) (?:said|told|believed)|i (?:think"
+    r"|believe|guess|suppose)|(?:as )?the (?:story|text|tale) (?:says|tells|goes)|so (?:they say"
+    r"|it is said|the story goes|to speak)|as (?:far as )?(?:i|we|everyone) (?:know|knows|recall)"
+    r"|of course|in fact|as we know|after all|by the way|for example|for instance|indeed|too"
+    r"|however|in turn|you see|no doubt) ?[),]",
+    re.IGNORECASE,
+)
+# Sentences about the answer itself; they are no claims about the story.
+_META = re.compile(
+    r"\W*(?:i hope (?:this|that)|let me know|(?:here|this) is (?:what|all|everything|the answer)"
+    r"|that is (?:all|what)|feel free|is there anything|thank you|thanks|you(?:'re| are) welcome"
+    r"|please (?:ask|let)|(?:sure|certainly|of course|absolutely|great question|good question"
+    r"|okay|ok|happy to help)\W*$|in (?:summary|short|conclusion)\W*$"
+    r"|(?:these|those|such) are the (?:facts|things|details)"
+    r"|(?:tell|explain|describe|say)(?: (?:me|us))?(?: more| something| everything| all)?"
+    r" (?:about|what|who|where|of)\b)",
+    re.IGNORECASE,
+)
+
+
+_ROUNDABOUT = tuple(
+    (re.compile(pattern, re.IGNORECASE), instead)
+    for pattern, instead in (
+        (r"\bno (?:greater|bigger|worse|better|other|fiercer|dearer|closer) ([\w-]+) "
+         r"(?:than|but)\b", r"a \1 called"),
+        (r"\b(?:none other than|none but|no one (?:other than|but|except)|nobody (?:other than"
+         r"|but|except)|nothing but|no other than)\s+", ""),
+        (r"\bnever\b(.{1,40}?)\bwithout\b", r"always\1with"),
+        (r"\bnowhere without\b", "everywhere with"),
+        (r"\bif there (?:is|was) (?:one|any) ?(?:thing|person|place|man|woman|one)?\s+"
+         r"(?:that |whom |who |which )?(.{3,80}?), (?:it|that) (?:is|was) ", r"what \1 was "),
+        (r"-years?-olds?\b", " years old"),
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A sentence without its frame.
+
+    `denied`: the frame denies it; `asserts`: False when it is a supposition or about the
+    answer itself.
+    """
+
+    text: str
+    denied: bool = False
+    asserts: bool = True
+
+
+def _plain_terms(sentence: str) -> str:
+    """Turn negations that deny nothing into what they say: "no greater foe than" is "a foe"."""
+    if "o" not in sentence and "-" not in sentence:
+        return sentence
+    for pattern, instead in _ROUNDABOUT:
+        sentence = pattern.sub(instead, sentence)
+    return sentence
+
+
+def unframe(sentence: str) -> Framed:
+    """Take the frame off a sentence whose contractions are written out.
+
+    >>> unframe("It is not true that Visgar was a baker.")
+    Framed(text='Visgar was a baker.', denied=True, asserts=True)
+    """
+    if _META.match(sentence):
+        return Framed(sentence, asserts=False)
+    sentence = _plain_terms(sentence)
+    text = _EVEN_IF.sub("", sentence, count=1) if sentence[:3].lower() == "if " else sentence
+    text = _ASIDE.sub(" ", text) if "," in text or "(" in text else text
+    denied = False
+    for _ in range(4):
+        if match := _DENIAL.match(text):
+            denied = not denied
+        elif not (match := _SOURCE.match(text)):
+            break
+        if match.end() >= len(text):
+            break
+        text = text[match.end() :]
+    if _SUPPOSED.match(text):
+        return Framed(sentence, denied, asserts=False)
+    return Framed(text, denied)
