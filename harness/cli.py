@@ -26,6 +26,7 @@ from harness.commands.common import (
     split_names,
     told,
 )
+from harness.commands.grade import grade
 from harness.commands.validate import validate
 from harness.errors import UsageError
 
@@ -108,19 +109,6 @@ def audit(
         _dry_run(settings)
     else:
         _audit(settings)
-
-
-@app.command()
-@told
-def grade(run: Run, out: Out = Path("reports")) -> None:
-    """Grade the answers of a run again and write its reports again, without the model."""
-    from harness.grade import regrade
-    from harness.progress import ProgressDisplay
-
-    path = find_run(run, out)
-    with ProgressDisplay(open_console(err=True)) as display:
-        regrade(path, on_progress=display)
-    show_summary(path)
 
 
 @app.command()
@@ -247,6 +235,7 @@ def build_adapter(
 
 
 app.command()(told(validate))
+app.command()(told(grade))
 
 
 def main() -> None:
