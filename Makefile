@@ -7,15 +7,16 @@ STAMP := .venv/.installed
 BORDOR := .venv/bin/python -m harness
 
 # One to one the flags of `bordor audit`; a variable that is not given leaves the default.
-export MODEL STORY RECIPE SEEDS LIMIT OUT
-export DATA JSON WORST
+export MODEL STORY RECIPE SEEDS LIMIT OUT BASELINE POLICY TRAIN_SEEDS
+export DATA JSON WORST SAMPLE
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
+SIDE_FLAGS = $(AUDIT_FLAGS)
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit test lint validate suites models runs build-base build-adapter clean
+.PHONY: help setup audit compare gate test lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,8 +55,8 @@ lint: $(STAMP) ## ruff, the floors of the house (import-linter), mypy
 
 # By the first word of a file's name: refusal_ grounding_ claims_ equivalence_ controls_ .jsonl
 # (claims_*_articles.jsonl belong to the claims). Controls go to both graders that read them.
-validate: $(STAMP) ## measure the graders on the labelled files in DATA; JSON=FILE keeps figures
-	@set -- $${JSON:+--json "$$JSON"} $${WORST:+--worst "$$WORST"}; named=$$#; \
+validate: $(STAMP) ## measure the graders on the labelled files in DATA (JSON, WORST, SAMPLE)
+	@set -- $${JSON:+--json "$$JSON"} $${WORST:+--worst "$$WORST"} $${SAMPLE:+--sample "$$SAMPLE"}; named=$$#; \
 	test -d "$${DATA:-}" || { \
 		echo "bordor: say make validate DATA=<folder with labelled files>; see docs/validate.md" >&2; exit 2; }; \
 	for kind in refusal grounding claims equivalence; do \
@@ -73,6 +74,13 @@ validate: $(STAMP) ## measure the graders on the labelled files in DATA; JSON=FI
 	test $$# -gt $$named || { \
 		echo "bordor: $$DATA: no refusal_, grounding_, claims_, equivalence_ or controls_*.jsonl here; see docs/validate.md" >&2; exit 2; }; \
 	$(BORDOR) validate "$$@" $(SAY_CODE)
+
+compare: $(STAMP) ## compare two runs or models: make compare A=... B=... [TRAIN_SEEDS=3]
+	@$(BORDOR) compare "$(A)" "$(B)" $${TRAIN_SEEDS:+--train-seeds "$$TRAIN_SEEDS"} $(SIDE_FLAGS) $(SAY_CODE)
+
+gate: $(STAMP) ## may MODEL replace BASELINE (or the pinned one)? make gate BASELINE=... MODEL=...
+	@$(BORDOR) gate $${BASELINE:+"$$BASELINE"} $${MODEL:+"$$MODEL"} \
+		$${POLICY:+--policy "$$POLICY"} $(SIDE_FLAGS) && echo "bordor: exit code 0" >&2 $(SAY_CODE)
 
 suites: $(STAMP) ## list and check the suites
 	@$(BORDOR) suites $(SAY_CODE)

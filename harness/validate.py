@@ -62,6 +62,7 @@ class Measured:
             **self.agreement.to_data(),
             "grader": self.grader,
             "fitted_on_this_set": self.fitted,
+            "sampled_from_clusters": self.labelled.sampled_from,
             "positive": self.labelled.positive,
             "negative": self.labelled.negative,
             **self.more,
@@ -72,15 +73,19 @@ class Measured:
 
 
 def validate(
-    files: Mapping[str, Sequence[Path]], *, on_progress: OnProgress | None = None
+    files: Mapping[str, Sequence[Path]],
+    *,
+    sample: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[Measured]:
     """Measure the graders on files of labels, {kind: files}, in the order of KINDS.
 
-    All files are read before a grader runs, so that a wrong line is told at once.
+    sample: at most so many clusters of each file, drawn at random. All files are read
+    before a grader runs, so that a wrong line is told at once.
     Raises LabelError for a wrong file and UsageError where there is none, or two sets of a
     kind have one name.
     """
-    sets = read_sets(files)
+    sets = [one.sample(sample) if sample else one for one in read_sets(files)]
     total = sum(len(labelled.items) for labelled in sets)
     report = on_progress or (lambda progress: None)
     done, measured = 0, []
@@ -155,13 +160,15 @@ def to_data(measured: Sequence[Measured]) -> dict[str, dict[str, Any]]:
 def keep_card(one: Measured, folder: Path) -> Path:
     """Write the grader card of a measured set; returns its file. Raises GradingError."""
     labelled = one.labelled
+    clusters = one.agreement.clusters
+    sampled = "" if labelled.sampled_from is None else f" --sample {clusters}"
     card = {
         **one.to_data(),
         "kind": labelled.kind,
         "set": labelled.stem,
         "set_sha256": content_hash(labelled.path.read_bytes()),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "command": f"bordor validate --{labelled.kind} {labelled.path.name}",
+        "command": f"bordor validate --{labelled.kind} {labelled.path.name}{sampled}",
     }
     return write_card(card, folder)
 

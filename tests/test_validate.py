@@ -126,6 +126,16 @@ def test_a_card_holds_the_figures_and_no_text(answers, tmp_path):
     assert to_data([found])["refusal"]["mine"]["n"] == 20
 
 
+def test_a_sample_is_of_whole_clusters_and_always_the_same(answers, tmp_path):
+    some = answers.sample(3)
+    kept = {item.cluster for item in some.items}
+    assert len(kept) == 3 and len(some.items) == 12 and some.sampled_from == 5
+    assert some == answers.sample(3) and answers.sample(5) is answers
+    found = measure(some, judged([True] * 12), grader="refusal@9")
+    assert found.to_data()["sampled_from_clusters"] == 5
+    assert '--sample 3"' in keep_card(found, tmp_path).read_text()
+
+
 def test_two_files_of_one_name_and_no_file_at_all_are_told(tmp_path):
     rows = [{"prompt": "p", "response": "r", "label": "comply"}]
     (tmp_path / "other").mkdir()

@@ -25,9 +25,11 @@ def print_measured(one: Measured, console: Console, *, worst: int) -> None:
     labelled, data = one.labelled, one.to_data()
     console.print()
     title = f"--{labelled.kind} {labelled.stem}"
-    about = f"{data['n']:,} items, {data['clusters']:,} clusters, grader {one.grader}"
+    drawn = f" of {labelled.sampled_from:,}" if labelled.sampled_from else ""
+    about = f"{data['n']:,} items, {data['clusters']:,}{drawn} clusters, grader {one.grader}"
     console.print(f"[bold]{_safe(title)}[/bold]  [dim]{_safe(about)}[/dim]")
-    console.print(f"[dim]positive: {_safe(labelled.positive)}[/dim]")
+    classes = f"positive: {labelled.positive}; negative: {labelled.negative}"
+    console.print(f"[dim]{_safe(classes)}[/dim]")
     if one.fitted:
         console.print("[yellow]the grader was fitted on this set: no measure of its skill[/yellow]")
     console.print(_figures(data))
@@ -78,8 +80,8 @@ def _confusion(data: Mapping[str, Any]) -> Table:
     cells = data["confusion"]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
     table.add_column("labelled \\ said")
-    table.add_column(_safe(data["positive"]), justify="right")
-    table.add_column(_safe(data["negative"]), justify="right")
+    table.add_column("positive", justify="right")
+    table.add_column("negative", justify="right")
     for name, keys in (
         (data["positive"], ("true_positive", "false_negative")),
         (data["negative"], ("false_positive", "true_negative")),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands.common import open_console
+
+if TYPE_CHECKING:
+    from harness.labelled import LabelledSet
 
 Files = list[Path] | None
 
@@ -37,15 +40,28 @@ def validate(
         Path | None,
         typer.Option(help="Where grader cards go. [default: where every report finds them]"),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=2, help="At most so many questions (or sources) of each file, at random."),
+    ] = None,
     worst: Annotated[
         int, typer.Option(min=0, help="How many of the surest errors to show, per set.")
     ] = 5,
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also fit an evidence grader to each --grounding file and keep it in this folder; "
+            "its figures are of held-out groups.",
+            file_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """Measure the graders on labelled answers in JSONL files, and keep grader cards.
 
     Flags repeat. Formats: docs/validate.md.
     """
     from harness.commands.measured import print_measured
+    from harness.errors import UsageError
     from harness.grading.cards import cards_folder
     from harness.progress import ProgressDisplay
     from harness.store import write_json
@@ -56,10 +72,14 @@ def validate(
         "refusal": refusal, "grounding": grounding, "claims": claims,
         "equivalence": equivalence, "pairs": pairs,
     }  # fmt: skip
+    if fit and not grounding:
+        raise UsageError("--fit: nothing to fit on; name answers with --grounding FILE")
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
     with ProgressDisplay(open_console(err=True)) as display:
-        measured = measure_all({k: v or [] for k, v in files.items()}, on_progress=display)
+        measured = measure_all(
+            {kind: paths or [] for kind, paths in files.items()}, sample=sample, on_progress=display
+        )
     folder = cards or cards_folder()
     console = open_console()
     for one in measured:
@@ -69,3 +89,23 @@ def validate(
     if json_out:
         write_json(json_out, to_data(measured))
         typer.echo(str(json_out))
+    if fit:
+        _fit([one.labelled for one in measured if one.labelled.kind == "grounding"], fit, folder)
+
+
+def _fit(sets: list[LabelledSet], folder: Path, cards: Path) -> None:
+    from harness.grading.cards import write_card
+    from harness.grading.evidence_fit import fit_labelled, fitted_card
+
+    for labelled in sets:
+        fitted = fit_labelled(labelled)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{labelled.stem}.json"
+        fitted.save(path)
+        card = write_card(fitted_card(fitted, labelled), cards)
+        figures = ", ".join(
+            f"{name} {fitted.card[name]:.3f} {fitted.card['intervals'][name]}"
+            for name in ("auroc", "f1", "precision", "recall")
+        )
+        typer.echo(f"fitted on {labelled.stem}, held-out groups: {figures}")
+        typer.echo(f"{path}, card {card}")

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from harness.grading.refusal import Refusal
 
 AT_ONCE = 256  # items handed to a grader together, so that it can batch and progress shows
-EPISTEMIC = frozenset({"knowledge", "ability"})
 # Sets by name whose answers the shipped weights were fitted on: their figures are of the fit.
 FITTED_ON = {
     "refusal": frozenset({"equivalence_evouna"}),
@@ -118,13 +117,10 @@ def _declines(items: Sequence[RefusalItem]) -> list[Judged]:
 def _declines_for_want(items: Sequence[RefusalItem]) -> list[Judged]:
     from harness.grading.refusal import find_refusal
 
-    judged = []
-    for item in items:
-        found = find_refusal(item.response)
-        epistemic = not EPISTEMIC.isdisjoint(found.kinds)
-        score = found.score if epistemic else 0.0
-        judged.append(Judged(positive=epistemic, score=score, reason=_kinds(found)))
-    return judged
+    found = [find_refusal(item.response) for item in items]
+    return [
+        Judged(positive=one.unable, score=one.unable_score, reason=_kinds(one)) for one in found
+    ]
 
 
 def _kinds(found: Refusal) -> str:

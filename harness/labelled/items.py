@@ -7,9 +7,11 @@ right answer, the same meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from harness.seeds import derive_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,17 @@ class LabelledSet:
     positive: str
     negative: str
     items: tuple[Any, ...]
+    sampled_from: int | None = None  # clusters of the whole file, where only some were taken
+
+    def sample(self, clusters: int) -> LabelledSet:
+        """At most so many clusters, whole, drawn by their names: the same ones every time."""
+        names = {item.cluster for item in self.items}
+        if len(names) <= clusters:
+            return self
+        drawn = sorted(names, key=lambda name: (derive_seed(0, "sample", name), name))
+        kept = frozenset(drawn[:clusters])
+        items = tuple(item for item in self.items if item.cluster in kept)
+        return replace(self, items=items, sampled_from=len(names))
 
     @property
     def stem(self) -> str:
