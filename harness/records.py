@@ -13,7 +13,7 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -231,32 +231,52 @@ def from_json(kind: type[Record], line: str) -> Record:
 
     Raises TypeError or ValueError when the line is no such record.
     """
-    return from_dict(kind, json.loads(line))
+    from pydantic_core import from_json as parse  # three times as fast as json.loads
+
+    return from_dict(kind, parse(line))
 
 
 def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
     """Build a record from plain data: lists become tuples, strings their enums."""
-    hints = _hints(typing.cast(Hashable, kind))  # mypy takes no type[TypeVar] for hashable
-    return kind(**{key: _convert(hints[key], value) for key, value in data.items()})
+    converters = _converters(typing.cast(Hashable, kind))  # mypy takes no type[TypeVar] for it
+    return kind(**{key: converters[key](value) for key, value in data.items()})
+
+
+Converter = Callable[[Any], Any]
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)  # slow: once per kind, not once per record
+def _converters(kind: type) -> dict[str, Converter]:
+    """What makes each field of a record from plain data; worked out once per kind, not record."""
+    return {name: _converter(hint) for name, hint in typing.get_type_hints(kind).items()}
 
 
-def _convert(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
+def _converter(hint: Any) -> Converter:
+    """What makes a value of type `hint`; None stays None, which the type may or may not allow."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        inner = next(arg for arg in typing.get_args(hint) if arg is not type(None))
-        return _convert(inner, value)
+        return _converter(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
     if origin is tuple:
-        args = typing.get_args(hint)
-        if args[-1] is Ellipsis:
-            return tuple(_convert(args[0], item) for item in value)
-        return tuple(_convert(arg, item) for arg, item in zip(args, value, strict=True))
+        return _tuple_converter(typing.get_args(hint))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_dict(hint, value)
-    return hint(value)
+        return lambda value: None if value is None else from_dict(hint, value)
+
+    def convert(value: Any) -> Any:
+        return value if type(value) is hint or value is None else hint(value)
+
+    return convert
+
+
+def _tuple_converter(args: tuple[Any, ...]) -> Converter:
+    if args[-1] is not Ellipsis:
+        parts = [_converter(arg) for arg in args]
+        return lambda value: (
+            None
+            if value is None
+            else tuple(part(item) for part, item in zip(parts, value, strict=True))
+        )
+    if args[0] in (str, int, float):  # token ids and log-probabilities: most of what is read
+        plain = args[0]
+        return lambda value: None if value is None else tuple(map(plain, value))
+    inner = _converter(args[0])
+    return lambda value: None if value is None else tuple(inner(item) for item in value)
