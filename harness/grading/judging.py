@@ -4,8 +4,8 @@ refusal      find_refusal            does the answer decline, or decline for wan
 grounding    EvidenceGrader.grade    is anything in the answer unsupported by its passages
 claims       EvidenceGrader          the same of one statement
 equivalence  EquivalenceGrader.right is the answer right, given the gold answers
-pairs        EquivalenceGrader.same  do two texts say the same; a pair of a passage and a
-             claim goes to the evidence grader
+pairs        EquivalenceGrader.same  do two answers to a question say the same; statements
+             without a question go to the evidence grader: does each bear out the other
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def judge_of(labelled: LabelledSet) -> Judge:
 
         epistemic = labelled.items[0].label in FOR_WANT_OF_KNOWLEDGE
         return Judge(name=GRADER, grade=_declines_for_want if epistemic else _declines)
-    if labelled.kind == "equivalence" or (labelled.kind == "pairs" and not _premise(labelled)):
+    if labelled.kind == "equivalence" or (labelled.kind == "pairs" and _answers(labelled)):
         from harness.grading.equivalence import EquivalenceGrader
 
         same = EquivalenceGrader()
@@ -96,8 +96,9 @@ def judge_of(labelled: LabelledSet) -> Judge:
     return Judge(name=evidence.version, grade=partial(readers[labelled.kind], evidence))
 
 
-def _premise(labelled: LabelledSet) -> bool:
-    return bool(labelled.items[0].premise)
+def _answers(labelled: LabelledSet) -> bool:
+    """Whether the pairs are of answers to a question."""
+    return labelled.items[0].question is not None
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -142,13 +143,21 @@ def _supported(grader: EvidenceGrader, items: Sequence[ClaimItem]) -> list[Judge
 
 
 def _supports(grader: EvidenceGrader, items: Sequence[PairItem]) -> list[Judged]:
-    """The evidence grader turned round: a pair is the same where nothing is unsupported."""
+    """The same where nothing in `b` is unsupported by `a`, nor, of two equals, the other way."""
     from harness.grading.evidence import Evidence
 
-    graded = map(_of_evidence, grader.grade_claims([Evidence(i.b, (i.a,)) for i in items]))
+    ways = [Evidence(item.b, (item.a,)) for item in items]
+    ways += [Evidence(item.a, (item.b,)) for item in items if not item.premise]
+    graded = [_of_evidence(grade) for grade in grader.grade_claims(ways)]
+    back = iter(graded[len(items) :])
     return [
-        Judged(positive=not one.positive, score=1 - one.score, reason=one.reason) for one in graded
+        _turned(one) if item.premise else _turned(max(one, next(back), key=lambda way: way.score))
+        for item, one in zip(items, graded, strict=False)
     ]
+
+
+def _turned(one: Judged) -> Judged:
+    return Judged(positive=not one.positive, score=1 - one.score, reason=one.reason)
 
 
 def _right(grader: EquivalenceGrader, items: Sequence[EquivalenceItem]) -> list[Judged]:

@@ -85,9 +85,21 @@ def texts_of(path: Path, line: int, row: Mapping[str, Any], name: str) -> tuple[
         found = tuple(_checked(path, line, one, f"an entry of '{name}'") for one in value)
     else:
         found = (text_of(path, line, row, name),)
-    if not any(char.isalnum() for text in found for char in text):
+    if not any(_has_words(text) for text in found):
         wrong(path, line, f"field '{name}' holds no words; at least one text is expected")
     return found
+
+
+def words_of(path: Path, line: int, row: Mapping[str, Any], name: str) -> str:
+    """A text with words in it. Raises LabelError."""
+    found = text_of(path, line, row, name)
+    if not _has_words(found):
+        wrong(path, line, f"field '{name}' holds no words")
+    return found
+
+
+def _has_words(text: str) -> bool:
+    return any(char.isalnum() for char in text)
 
 
 def _checked(path: Path, line: int, value: Any, what: str) -> str:

@@ -26,6 +26,7 @@ from harness.labelled.lines import (
     text_of,
     texts_of,
     which,
+    words_of,
     wrong,
 )
 
@@ -192,11 +193,12 @@ def _pairs(path: Path, rows: list[Row]) -> LabelledSet:
 
 
 def _plain_pairs(path: Path, rows: list[Row]) -> tuple[PairItem, ...]:
+    asked = "question" in rows[0][1]
     items = []
     for line, row in rows:
         label = label_of(path, line, row, SAME)
-        a, b = text_of(path, line, row, "a"), text_of(path, line, row, "b")
-        question = text_of(path, line, row, "question") if "question" in row else None
+        a, b = words_of(path, line, row, "a"), words_of(path, line, row, "b")
+        question = text_of(path, line, row, "question") if asked else None
         items.append(
             PairItem(
                 line=line, label=label, positive=SAME[label], fields=row,

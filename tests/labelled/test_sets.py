@@ -112,6 +112,8 @@ WRONG = [
     ("equivalence", [RIGHT, {**RIGHT, "gold": [3]}], r":2: an entry of 'gold' is int"),
     ("equivalence", [{**RIGHT, "label": "same"}], r":1: unknown label 'same'.*correct, wrong"),
     ("pairs", [{"a": "x", "label": "same"}], r":1: field 'b' is missing"),
+    ("pairs", [{"a": "x", "b": " .", "label": "same"}], r":1: field 'b' holds no words"),
+    ("pairs", [{"a": "x", "b": "y", "label": "same", "question": "q"}, {"a": "x", "b": "y", "label": "same"}], r":2: field 'question' is missing"),
     ("pairs", [{**RIGHT, "label": "wrong"}], r":1: no question has two answers"),
 ]  # fmt: skip
 
