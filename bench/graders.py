@@ -209,12 +209,14 @@ def summary(rounds: Sequence[Count]) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Speed of the graders on one core.")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of answers")
+    parser.add_argument("--only", default="", help="jobs that start with this: refusal, world ...")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
 
     encoders = [Encoder() for _ in range(ROUNDS)]  # one a round: nothing is known beforehand
-    for encoder in encoders:
-        encoder.encode(["a sentence that loads the weights"])
+    if not arguments.only.startswith("refusal"):
+        for encoder in encoders:
+            encoder.encode(["a sentence that loads the weights"])
     jobs: dict[str, tuple[int, Callable[[int, int], Count]]] = {
         "refusal, one sentence": (6_000, lambda r, n: refusals(r, n, sentences=1)),
         "refusal, eight sentences": (2_000, lambda r, n: refusals(r, n, sentences=8)),
@@ -231,6 +233,8 @@ def main() -> int:
     begun = time.monotonic()
     found: dict[str, Any] = {}
     for name, (size, run) in jobs.items():
+        if not name.startswith(arguments.only):
+            continue
         wanted = max(20, round(size * arguments.scale))
         found[name] = summary([run(number, wanted) for number in range(ROUNDS)])
         print(f"{name}: " + ", ".join(f"{key} {value:,}" for key, value in found[name].items()))
