@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from harness.grading.equivalence_reading import STOP, read
 
 NEAR_WORD = 0.8  # Jaro-Winkler similarity of two spellings of a first name
+UNLIKE_WORD = 0.6  # below, they are no spellings of one name
+_SIDES = frozenset(
+    "north south east west northern southern eastern western upper lower greater lesser".split()
+)
 
 _TITLES = frozenset(
     "mr mrs ms dr sir dame lord lady king queen prince princess president professor saint st "
@@ -69,6 +73,19 @@ def same_name(one: Sequence[str], other: Sequence[str]) -> bool:
             return False
         place += 1
     return True
+
+
+def other_name(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two names of two words share the last and have unlike first ones."""
+    from rapidfuzz.distance import JaroWinkler
+
+    if len(one) != 2 or len(other) != 2 or one[1] != other[1]:
+        return False
+    if one[0] != other[0] and {one[0], other[0]} <= _SIDES:
+        return True
+    long_enough = min(len(one[0]), len(other[0])) > 2 and one[0].isalpha() and other[0].isalpha()
+    unlike = JaroWinkler.similarity(one[0], other[0]) < UNLIKE_WORD
+    return long_enough and unlike and not _fits(one[0], other[0])
 
 
 def near_name(one: Sequence[str], other: Sequence[str]) -> bool:

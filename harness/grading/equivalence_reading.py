@@ -23,6 +23,8 @@ LONG = 8  # words from which on a text is prose, where digits at a word are foot
 _SPEAKER = re.compile(r"^\s*(?:Q(?:uestion)?|User|Human|A(?:nswer)?)\s?:\s*", re.IGNORECASE)
 _GLUED = re.compile(r"\b(by|in|of|and|the|is|was|to|at|on|from|as|for)(?=[A-Z][a-z])")
 _FOOTNOTE = re.compile(r"(?<=[a-z]{3})\d{1,2}(?=[\s.,;)]|$)")
+_NOT = re.compile(r"\b(ca|wo|[a-z]{2,6})n't\b", re.IGNORECASE)
+_WHOLE = {"ca": "can", "wo": "will"}
 _INITIALS = re.compile(r"\b((?:[A-Z]\.\s?){2,})(?=(\s*[A-Z][a-z])?)")
 _POSSESSIVE = re.compile(r"'s\b|s'(?=\s)")
 _WORD = re.compile(r"\d[\d,]*\.\d+|\d[\d,]*\d|\d+|[^\W\d_]+|[$£€%°]")
@@ -152,6 +154,8 @@ def plain_text(text: str) -> str:
         text = unicodedata.normalize("NFKD", clean(_unscramble(text)))
         text = "".join(ch for ch in text if not unicodedata.combining(ch))
         text = text.replace("ß", "ss").replace("ø", "o").replace("ł", "l").replace("æ", "ae")
+    if "n't" in text:
+        text = _NOT.sub(lambda m: f"{_WHOLE.get(m[1].lower(), m[1])} not", text)
     text = _GLUED.sub(r"\1 ", text)
     if text.count(" ") >= LONG:
         text = _FOOTNOTE.sub("", text)

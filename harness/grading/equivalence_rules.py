@@ -12,8 +12,10 @@ The rules, in order:
  4. Dates: all that the gold tells is told, same; a part that both tell differs, different.
  5. Numbers with units, converted within a dimension: within 1%, same; else different.
  6. Names: the same in another order ("Tolkien, J. R. R."), with initials or middle names on
-    one side only, or an acronym of the other: same.
- 7. Lists: the same items in any order, same; only some of them, different.
+    one side only, or an acronym of the other: same. The same last name behind another first
+    name: different.
+ 7. The gold stands in a longer answer, but only behind a negation: different.
+ 8. Lists: the same items in any order, same; only some of them, different.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from harness.grading.equivalence_names import is_acronym, name_words, same_name
+from harness.grading.equivalence_names import is_acronym, name_words, other_name, same_name
 from harness.grading.equivalence_reading import (
     MONTHS,
     STOP,
@@ -35,10 +38,17 @@ from harness.grading.equivalence_reading import (
 )
 from harness.grading.refusal import find_refusal
 
+LONGEST_DENIED = 6  # words of a gold answer that a negation before it can deny
 NEAR_NUMBER = 0.01  # relative difference up to which two converted quantities are the same
 
 _YES = frozenset("yes yeah yep true correct right indeed".split())
 _NO = frozenset("no nope false incorrect not never".split())
+_AUXILIARIES = frozenset(
+    "is are was were do does did has have had can could will would should may might".split()
+)
+_NOT_ONLY = frozenset(
+    ("not", word) for word in ("only", "just", "merely", "until", "before", "after", "sure")
+)
 _USUALLY = frozenset("typically usually generally normally mostly well".split())
 _NEGATORS = frozenset("not never isnt wasnt neither nor except without unlike".split())
 _FILLERS = STOP | frozenset(
@@ -117,6 +127,8 @@ def rule_on(question: Reading, gold: Reading, answer: Reading) -> Ruling | None:
             if ruling.same and _turns(question, gold) != _turns(question, answer):
                 return Ruling(same=False, reason="denies the gold answer")
             return ruling
+    if is_denied(question, gold, answer):
+        return Ruling(same=False, reason="denies the gold answer")
     return _by_list(question, gold, answer)
 
 
@@ -139,10 +151,39 @@ def bare_words(question: Reading, text: Reading) -> tuple[str, ...]:
 
 def is_negated(words: Sequence[str], start: int) -> bool:
     """Whether a negation stands within the four words before place `start`."""
-    before = words[max(0, start - 4) : start]
+    before = tuple(words[max(0, start - 4) : start])
+    if any(pair in _NOT_ONLY for pair in pairwise(before)):
+        return False
     return any(word in _NEGATORS for word in before) or before[-2:] in (
         ("rather", "than"), ("instead", "of"), ("other", "than"),
     )  # fmt: skip
+
+
+def is_denied(question: Reading, gold: Reading, answer: Reading) -> bool:
+    """Whether an answer names the gold only behind a negation that the question has not."""
+    if len(gold.stems) > LONGEST_DENIED or any(w in _NEGATORS for w in question.words + gold.words):
+        return False
+    if place_of(gold.stems, answer.stems) is None:
+        return False
+    named = denied = 0
+    for sentence in answer.sentences:
+        words = read(sentence)
+        places = places_of(gold.stems, words.stems)
+        named += len(places)
+        for place in places:
+            after = words.words[place + len(gold.stems) :][:2]
+            denied += is_negated(words.words, place) or _is_negation(after)
+    return named > 0 and denied == named
+
+
+def _is_negation(words: Sequence[str]) -> bool:
+    return len(words) == 2 and words[0] in _AUXILIARIES and words[1] in ("not", "never")
+
+
+def places_of(part: Sequence[str], whole: Sequence[str]) -> list[int]:
+    """All places where `part` stands in `whole` as a run of words."""
+    size = len(part)
+    return [n for n in range(len(whole) - size + 1) if tuple(whole[n : n + size]) == tuple(part)]
 
 
 def place_of(part: Sequence[str], whole: Sequence[str]) -> int | None:
@@ -271,9 +312,16 @@ def _by_name(
     one, other = name_words(gold.text), name_words(answer.text)
     if len(one) > 1 and len(other) > 1 and same_name(one, other):
         return Ruling(same=True, reason="same name")
+    if other_name(one, other) and _capitalised(gold.text) and _capitalised(answer.text):
+        return Ruling(same=False, reason="another name")
     if is_acronym(gold.words, answer.words) or is_acronym(answer.words, gold.words):
         return Ruling(same=True, reason="acronym")
     return None
+
+
+def _capitalised(text: str) -> bool:
+    words = [word for word in text.split() if word[0].isalpha() and word.lower() not in STOP]
+    return bool(words) and all(word[0].isupper() for word in words)
 
 
 def items_of(text: str) -> list[tuple[str, ...]]:

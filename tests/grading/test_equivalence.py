@@ -92,6 +92,10 @@ RULED = [
     ("What is the capital of Lurria?", "Lund", "The capital of Lurria is Lund.", True),
     ("What is the capital of Lurria?", "Lund", "The capital of Lurria is not Lund.", False),
     ("Which tool is not sharp?", "spoon", "The tool that is not sharp is the spoon.", True),
+    ("Who built it?", "Anna Berg", "It was not built by Anna Berg but by Bruno Holm.", False),
+    ("Who built it?", "Anna Berg", "Anna Berg didn't build it. Bruno Holm, rather than Anna Berg, did.", False),
+    ("Who built it?", "Anna Berg", "Bruno Berg", False),
+    ("Where was he born?", "South Lurria", "North Lurria", False),
     ("Who is it?", "Anna Berg", "", False),
     ("Who is it?", "Anna Berg", "I'm sorry, I don't know who that is.", False),
 ]  # fmt: skip
@@ -108,7 +112,10 @@ LEFT_OPEN = [
     ("When was it?", "4 July 1776", "July 1776"),
     ("How many people lived there?", "about 5,000", "around 4,900"),
     ("Who wrote it?", "Anna Berg", "Anna Maria Lund"),
-    ("Who wrote it?", "Anna Berg", "Bruno Berg"),
+    ("Who wrote it?", "Anna Berg", "Anne Berg"),
+    ("Who wrote it?", "Anna Berg", "Not only Anna Berg but many others."),
+    ("Who did not write it?", "Anna Berg", "Those who did not write it are Anna Berg and others."),
+    ("Who wrote it?", "Anna Berg", "That is not known for sure. Anna Berg has been named."),
     ("Where is it?", "in the old harbour", "at the docks"),
 ]
 
