@@ -79,7 +79,7 @@ def prepare(text: str, *, truncated: bool = False) -> Prepared:
 
 def clean(text: str) -> str:
     """Compose characters, straighten quotes, and drop control and invisible characters."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", " ").isprintable():
         return text
     text = unicodedata.normalize("NFC", text).replace("’", "'").replace("‘", "'")
     text = text.replace("“", '"').replace("”", '"').replace("—", " - ").replace("–", "-")
