@@ -1,6 +1,6 @@
 """Planted truth: scripted backends that hallucinate at known rates, through the program.
 
-    python bench/planted.py [--runs 1000] [--whole 4]
+    python bench/planted.py [--runs 1000] [--whole 4] [--gates 40]
 
 Each run plants 0, 5, 20 and 60% on four suites of the story `visgar`, turned by one suite
 from run to run; the chance of every cluster is drawn anew, Beta-distributed around the
@@ -16,6 +16,10 @@ much of the program a run goes through:
 
 Prints how often the 95% interval holds the planted rate, for each rate and for the
 macro-average. A rate of 0 is always held: the bound starts at 0.
+
+`--gates` baselines with 5% on every suite, each in a run folder with graded answers, are
+put to the gate with the shipped policy against a candidate with 20%, one with 5% (drawn
+anew), and themselves; prints how often each ends how.
 """
 
 from __future__ import annotations
@@ -24,21 +28,25 @@ import argparse
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from harness.audit import Opened, Settings, audit, prepare
+from harness.audit import Opened, Settings, Subject, audit, prepare
 from harness.backends.scripted import ScriptedBackend
+from harness.execute import execute
+from harness.gate import decide
 from harness.grading.grader import WorldGrader, grade_run
 from harness.plan import Plan, make_plan
-from harness.records import Exposure, Question, Request, Verdict
+from harness.policy import load_policy
+from harness.records import Answer, Exposure, Question, Request, Verdict
 from harness.seeds import derive_seed
 from harness.stats.intervals import Estimate, macro_average
 from harness.stats.rates import METRICS, rates_by
 from harness.stats.tables import sampled, verdict_table
-from harness.store import SUMMARY
+from harness.store import ANSWERS, PLAN, QUESTIONS, SUMMARY, VERDICTS, RunFolder, records_text
 from harness.variants import put
 from harness.world.graph import World, fill
 
@@ -49,6 +57,7 @@ SAMPLES = 3
 CORRELATION = 0.2
 LONGEST = 256  # characters of an answer
 MOST_TRIED = 40  # objects tried for a sentence that is not told
+OUTCOMES = ("pass", "failed", "underpowered", "incomplete")
 HALLUCINATION = [METRICS["hallucination"]]
 
 
@@ -56,12 +65,14 @@ class Planted:
     """What the scripted model says in one run. Every draw is named, so its order is free."""
 
     def __init__(
-        self, texts: dict[str, tuple[str, str]], asked: dict[str, Question], run: int
+        self,
+        texts: dict[str, tuple[str, str]],
+        asked: dict[str, Question],
+        run: int | str,
+        rates: dict[str, float],
     ) -> None:
         self._texts, self._asked, self._run = texts, asked, run
-        self.rates = {
-            suite: RATES[(place + run) % len(RATES)] for place, suite in enumerate(SUITES)
-        }
+        self.rates = rates
         self._chance: dict[tuple[str, str], float] = {}
         self._draws: dict[str, np.ndarray] = {}
         total = 1 / CORRELATION - 1
@@ -87,10 +98,16 @@ class Planted:
         return made_up if self._draws[request.id][sample] < chance else clean
 
 
+def turned(run: int) -> dict[str, float]:
+    """The rate of every suite in a run: each has each in turn."""
+    return {suite: RATES[(place + run) % len(RATES)] for place, suite in enumerate(SUITES)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--whole", type=int, default=4)
+    parser.add_argument("--gates", type=int, default=40)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -110,17 +127,75 @@ def main() -> None:
         started, cpu = time.perf_counter(), time.process_time()
         held = Held()
         for run in range(options.runs):
-            script = Planted(texts, asked, run)
+            script = Planted(texts, asked, run, turned(run))
             rates = _short(script, plan, subject.questions, grader)
             held.add(rates, script.rates)
             if run < options.whole:
                 _compare(rates, _whole(script, settings))
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-        held.show()
+        if options.runs:
+            held.show()
         answers = sum(request.samples for request in plan.requests)
         whole = min(options.whole, options.runs)
         print(f"\n{options.runs:,} runs of {answers:,} sampled answers, {whole} of them "
               f"whole, with equal rates; {wall:.0f} s, {cpu:.0f} s of one core")  # fmt: skip
+        if options.gates:
+            _gates(options.gates, texts, asked, plan, subject, grader, folder)
+
+
+def _gates(
+    count: int,
+    texts: dict[str, tuple[str, str]],
+    asked: dict[str, Question],
+    plan: Plan,
+    subject: Subject,
+    grader: WorldGrader,
+    folder: Path,
+) -> None:
+    """Put planted baselines of 5% to the gate against 20%, another 5%, and themselves."""
+    policy = load_policy("release")
+    ends: dict[str, Counter[str]] = {}
+    for pair in range(count):
+
+        def run(name: str, rate: float, pair: int = pair) -> Path:
+            script = Planted(texts, asked, f"{name} {pair}", dict.fromkeys(SUITES, rate))
+            return _folder(script, f"{name}-{pair}", plan, subject, grader, folder)
+
+        baseline = run("baseline", 0.05)
+        for name, candidate in (("20%", run("worse", 0.2)), ("5%, drawn anew", run("equal", 0.05)),
+                                ("itself", baseline)):  # fmt: skip
+            decided = decide(baseline, candidate, policy)
+            ends.setdefault(name, Counter())[decided["outcome"]] += 1
+    print("\n| baseline 5%, candidate | " + " | ".join(OUTCOMES) + " |")
+    print("| --- " * (1 + len(OUTCOMES)) + "|")
+    for name, found in ends.items():
+        print(f"| {name} | " + " | ".join(str(found[end]) for end in OUTCOMES) + " |")
+    print(f"\n{count} pairs, policy release, {len(SUITES)} suites, {len(asked)} questions in "
+          f"{len(VARIANTS)} variants, {SAMPLES} samples")  # fmt: skip
+
+
+def _folder(
+    script: Planted, name: str, plan: Plan, subject: Subject, grader: WorldGrader, folder: Path
+) -> Path:
+    """A finished run folder with answers and verdicts, without reports."""
+    about = {
+        "command": "bench/planted.py",
+        "model": name,
+        "story": subject.world.name,
+        "world": {"name": subject.world.name, "hash": subject.world.hash},
+        "sampling": {"seeds": SAMPLES, "temperature": 1.0, "max_new_tokens": LONGEST},
+        "identity": {"name": name},
+    }
+    files = {QUESTIONS: records_text(subject.questions), PLAN: records_text(plan.requests)}
+    with RunFolder.create(
+        folder / "gates", model=name, plan_hash=plan.hash, files=files, run=about
+    ) as run:
+        execute(plan, ScriptedBackend(script), run)
+        answers = run.read_records(ANSWERS, Answer)
+        graded = grade_run(answers, plan.requests, subject.questions, grader)
+        run.write_records(VERDICTS, graded)
+        run.finalise()
+    return run.path
 
 
 def _adapter(folder: Path) -> Path:

@@ -238,45 +238,49 @@ def from_json(kind: type[Record], line: str) -> Record:
 
 def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
     """Build a record from plain data: lists become tuples, strings their enums."""
-    converters = _converters(typing.cast(Hashable, kind))  # mypy takes no type[TypeVar] for it
-    return kind(**{key: converters[key](value) for key, value in data.items()})
+    fields = _fields(typing.cast(Hashable, kind))  # mypy takes no type[TypeVar] for hashable
+    found = {}
+    for key, value in data.items():
+        plain, convert = fields[key]
+        found[key] = value if type(value) is plain or value is None else convert(value)
+    return kind(**found)
 
 
 Converter = Callable[[Any], Any]
 
 
 @functools.cache
-def _converters(kind: type) -> dict[str, Converter]:
-    """What makes each field of a record from plain data; worked out once per kind, not record."""
-    return {name: _converter(hint) for name, hint in typing.get_type_hints(kind).items()}
+def _fields(kind: type) -> dict[str, tuple[type, Converter]]:
+    """For each field the type that needs no conversion, and what converts any other value.
+
+    Worked out once per kind, not once per record: millions are read.
+    """
+    hints = typing.get_type_hints(kind)
+    return {name: (_bare(hint), _converter(hint)) for name, hint in hints.items()}
+
+
+def _bare(hint: Any) -> type:
+    """The type of a field without its None; a tuple comes as a list, so it always converts."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _bare(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
+    return hint if isinstance(hint, type) else types.NoneType
 
 
 def _converter(hint: Any) -> Converter:
-    """What makes a value of type `hint`; None stays None, which the type may or may not allow."""
+    """What makes a value of type `hint` of plain data that is not None."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return _converter(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
     if origin is tuple:
         return _tuple_converter(typing.get_args(hint))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return lambda value: None if value is None else from_dict(hint, value)
-
-    def convert(value: Any) -> Any:
-        return value if type(value) is hint or value is None else hint(value)
-
-    return convert
+        return functools.partial(from_dict, hint)
+    return typing.cast(Converter, hint)
 
 
 def _tuple_converter(args: tuple[Any, ...]) -> Converter:
-    if args[-1] is not Ellipsis:
-        parts = [_converter(arg) for arg in args]
-        return lambda value: (
-            None
-            if value is None
-            else tuple(part(item) for part, item in zip(parts, value, strict=True))
-        )
-    if args[0] in (str, int, float):  # token ids and log-probabilities: most of what is read
-        plain = args[0]
-        return lambda value: None if value is None else tuple(map(plain, value))
-    inner = _converter(args[0])
-    return lambda value: None if value is None else tuple(inner(item) for item in value)
+    if args[-1] is Ellipsis:
+        inner = _converter(args[0])
+        return lambda value: tuple(map(inner, value))
+    parts = [_converter(arg) for arg in args]
+    return lambda value: tuple(part(item) for part, item in zip(parts, value, strict=True))

@@ -7,7 +7,9 @@ no network, no clock: the same folder gives the same summary, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +47,8 @@ class Run:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The verdict table; see `harness.stats.tables`."""
-        return verdict_table(self.graded, self.questions, self.answers)
+        with _collector_resting():
+            return verdict_table(self.graded, self.questions, self.answers)
 
 
 def read_run(run_folder: Path) -> Run:
@@ -54,16 +57,33 @@ def read_run(run_folder: Path) -> Run:
     Raises StoreError naming the file (and line) that is missing or damaged.
     """
     folder = RunFolder.open(run_folder)
-    run = Run(
-        identity=folder.about(),
-        world=_read_world(folder) if (run_folder / WORLD).exists() else None,
-        questions=tuple(folder.read_records(QUESTIONS, Question)),
-        answers=tuple(folder.read_records(ANSWERS, Answer)),
-        graded=tuple(folder.read_records(VERDICTS, GradedAnswer)),
-    )
+    with _collector_resting():
+        run = Run(
+            identity=folder.about(),
+            world=_read_world(folder) if (run_folder / WORLD).exists() else None,
+            questions=tuple(folder.read_records(QUESTIONS, Question)),
+            answers=tuple(folder.read_records(ANSWERS, Answer)),
+            graded=tuple(folder.read_records(VERDICTS, GradedAnswer)),
+        )
     if not run.graded:
         raise StoreError(f"{run_folder / VERDICTS}: empty; run 'bordor grade' on this run")
     return run
+
+
+@contextlib.contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Switch garbage collection off meanwhile.
+
+    Records hold no cycles, and walking millions of them again and again takes as long as
+    reading them.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def write_reports(run_folder: Path) -> dict[str, Any]:

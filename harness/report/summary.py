@@ -79,7 +79,7 @@ def summarise(
     kinds = _kinds(table)
     if not len(kinds["sampled"]) and not len(kinds["greedy"]):
         raise StoreError("verdicts.jsonl: no answers of the audited model; run 'bordor audit'")
-    graders = sorted(set(table["grader"]))
+    graders = sorted(map(str, table["grader"].unique()))
     suites = _by_suite(table, kinds)
     overall = {kind: _macro(rows, ()).get((), {}) for kind, rows in kinds.items()}
     summary: dict[str, Any] = {

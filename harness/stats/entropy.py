@@ -15,7 +15,6 @@ entropies over equally many answers compare; shares of ln n are reported beside 
 
 from __future__ import annotations
 
-import json
 import re
 import string
 import unicodedata
@@ -43,7 +42,7 @@ def meaning_of(graded: GradedAnswer, text: str) -> str:
         return str(Verdict.REFUSED)
     said = {(claim.subject, claim.relation, claim.object, claim.negated) for claim in graded.claims}
     if said and all(None not in claim for claim in said):
-        return f"{graded.verdict} claims {json.dumps(sorted(said, key=str), ensure_ascii=False)}"
+        return f"{graded.verdict} claims {sorted(said, key=str)}"
     return f"{graded.verdict} words {normalised(text)}"
 
 

@@ -166,7 +166,7 @@ def warning_signals(
     made_up = (answers["verdict"] == str(Verdict.HALLUCINATED)).to_numpy(dtype=float)
     clusters, names = pd.factorize(answers["cluster"], sort=True)
     chosen_half = np.array([half_of(str(name)) == 0 for name in names], dtype=bool)
-    suites = answers["suite"].astype(str).to_numpy()
+    suites, suite_names = pd.factorize(answers["suite"], sort=True)
     found = {}
     for signal in SIGNALS.values():
         values = answers[signal.id].to_numpy(dtype=float)
@@ -184,8 +184,8 @@ def warning_signals(
             auroc=auroc(score, y, cluster),
             suites={
                 str(name): auroc(score[here], y[here], cluster[here])
-                for name in sorted(set(suites[known]))
-                if (here := suites[known] == name).any()
+                for i, name in enumerate(suite_names)
+                if (here := suites[known] == i).any()
             },
             aurc=aurc,
             curve=curve,

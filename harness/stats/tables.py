@@ -103,7 +103,7 @@ def _answer_columns(
         (answer.request_id, answer.sample): (
             sum(answer.logprobs) / len(answer.logprobs) if answer.logprobs else unknown,
             min(answer.logprobs, default=unknown),
-            content_hash(" ".join(map(str, answer.token_ids))),
+            content_hash(repr(answer.token_ids)),
             answer.finish_reason,
             answer.text,
         )
