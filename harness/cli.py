@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from harness import __version__
+from harness.commands.baseline import baseline
 from harness.commands.common import (
     Model,
     Out,
@@ -26,6 +27,8 @@ from harness.commands.common import (
     split_names,
     told,
 )
+from harness.commands.compare import compare
+from harness.commands.gate import gate
 from harness.commands.grade import grade
 from harness.commands.validate import validate
 from harness.errors import UsageError
@@ -236,6 +239,9 @@ def build_adapter(
 
 app.command()(told(validate))
 app.command()(told(grade))
+app.command()(told(compare))
+app.command()(told(gate))
+app.add_typer(baseline)
 
 
 def main() -> None:

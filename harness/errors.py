@@ -9,6 +9,7 @@ BordorError              exit 1   something is missing or broken outside the cod
 ├── TrainingError        exit 1   a base or an adapter could not be trained
 ├── BackendError         exit 1   generation failed
 ├── GradingError         exit 1   an answer cannot be graded at all (a bug or bad input)
+├── PairingError         exit 1   two runs cannot be compared; what differs, or is missing
 └── StoreError           exit 1   a run folder is missing, damaged or finished
 
 The command line catches BordorError, prints the message without a traceback and
@@ -64,3 +65,7 @@ class GradingError(BordorError):
 
 class StoreError(BordorError):
     """A run folder cannot be read or written."""
+
+
+class PairingError(BordorError):
+    """Two runs cannot be compared."""

@@ -78,6 +78,10 @@ class GroupedRates:
         low, high = _limits(self.rate, self.n, self.clusters, self.influence, self.few, confidence)
         return replace(self, low=low, high=high)
 
+    def of(self, groups: np.ndarray) -> GroupedRates:
+        """The rates of these group codes, in this order."""
+        return GroupedRates(**{name: values[groups] for name, values in vars(self).items()})
+
     def estimate(self, group: int) -> Estimate:
         """The rate of one group."""
         counts: dict[str, Any] = {

@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Test:
+class RuleTest:
     """One rule against its bound. `enough`: whether it has the clusters its policy wants."""
 
     estimate: float
@@ -47,7 +47,7 @@ def one_sided(limits: Limits, confidence: float) -> tuple[np.ndarray, np.ndarray
     return limits(2 * confidence - 1)
 
 
-def judge(tests: Sequence[Test]) -> tuple[list[Outcome], list[float]]:
+def judge(tests: Sequence[RuleTest]) -> tuple[list[Outcome], list[float]]:
     """The outcome of each test and its Holm-adjusted p."""
     adjusted = holm_adjusted([test.p for test in tests])
     found = []

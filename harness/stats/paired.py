@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # A confidence, the same for all or one for each [G], to lows and highs [G]
 Limits = Callable[["float | np.ndarray"], tuple["np.ndarray", "np.ndarray"]]
 LEAST_P = 1e-12
-STEPS = 48  # of a bisection over the logarithm of p
+STEPS = 34  # of a bisection over the logarithm of p
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +156,12 @@ class PairedRates:
         above = joined(theirs.high - theirs.rate, ours.rate - ours.low, shared)
         return middle - below, middle + above
 
+    def of(self, groups: np.ndarray) -> PairedRates:
+        """The rates of these group codes, in this order."""
+        return PairedRates(
+            first=self.first.of(groups), second=self.second.of(groups), noise=self.noise[groups]
+        )
+
     def contrasts(self, *, detectable: bool = True) -> Contrasts:
         """The differences group by group; without `detectable` that is NaN, which is faster."""
         import numpy as np
@@ -184,16 +190,20 @@ class PairedRates:
         def mean(values: np.ndarray) -> np.ndarray:
             return np.array([values[c].mean() if c else np.nan for c in kept])
 
+        flat = np.array([i for chosen in kept for i in chosen], dtype=int)
+        owner = np.repeat(np.arange(len(kept)), [len(chosen) for chosen in kept])
+        ends = np.cumsum([len(chosen) for chosen in kept])[:-1]
+        inside = self.of(flat)
+        middle = inside.second.rate - inside.first.rate
+
         def limits(confidence: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            wanted = np.broadcast_to(confidence, len(kept))
-            sides = {float(value): self.limits(float(value)) for value in np.unique(wanted)}
-            middle = self.second.rate - self.first.rate
-            below, above = np.empty(len(kept)), np.empty(len(kept))
-            for m, (c, together) in enumerate(zip(kept, shared, strict=True)):
-                low, high = sides[float(wanted[m])]
-                below[m] = _mean_length((middle - low)[c], together)
-                above[m] = _mean_length((high - middle)[c], together)
-            return mean(middle) - below, mean(middle) + above
+            low, high = inside.limits(np.broadcast_to(confidence, len(kept))[owner])
+            below, above = np.split(middle - low, ends), np.split(high - middle, ends)
+            means = mean(self.second.rate - self.first.rate)
+            return (
+                means - np.array([_mean_length(*both) for both in zip(below, shared, strict=True)]),
+                means + np.array([_mean_length(*both) for both in zip(above, shared, strict=True)]),
+            )
 
         summed = [self.influence[c].sum(0) / max(len(c), 1) for c in kept]
         return Contrasts(

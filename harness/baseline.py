@@ -1,0 +1,66 @@
+"""The pinned baseline: which run a gate compares with when none is named.
+
+A small file in the folder of the runs, `baseline.json`, that can be committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError, UsageError
+from harness.pairing import read_audit
+from harness.store import write_json
+
+FILE = "baseline.json"
+
+
+def pin(run: Path, out: Path) -> dict[str, Any]:
+    """Make `run` the baseline of the folder `out`; returns what was written.
+
+    Raises PairingError or StoreError when it is no run that can be compared.
+    """
+    audit = read_audit(run)
+    data = {
+        "run": os.path.relpath(run.resolve(), out.resolve()),
+        "model": audit.about.get("model"),
+        "story": audit.about.get("story"),
+        "plan": audit.about.get("plan", {}).get("hash"),
+        "grader": audit.grader,
+        "finished": audit.about.get("finished"),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / FILE, data)
+    return data
+
+
+def pinned(out: Path) -> Path:
+    """The run folder of the pinned baseline.
+
+    Raises UsageError when none is pinned, StoreError when its run is gone or the file damaged.
+    """
+    data = read_pin(out)
+    path = out / data["run"]
+    if not path.is_dir():
+        raise StoreError(
+            f"{out / FILE}: the baseline {path} is gone; pin another with 'bordor baseline set RUN'"
+        )
+    return path
+
+
+def read_pin(out: Path) -> dict[str, Any]:
+    """What baseline.json says. Raises UsageError without one, StoreError when it is damaged."""
+    path = out / FILE
+    if not path.is_file():
+        raise UsageError(
+            f"no baseline is pinned in {out}: name one (BASELINE=...), "
+            "or pin it with 'bordor baseline set RUN'"
+        )
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        str(data["run"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: damaged: {error}; 'bordor baseline set RUN' mends it") from None
+    return data

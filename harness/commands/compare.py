@@ -1,0 +1,48 @@
+"""`bordor compare`: does one model hallucinate less than another?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.common import Out, open_console
+from harness.commands.sides import Asked, Limit, Recipe, Ref, Seeds, Story, one_run, seeded_runs
+
+
+def compare(
+    first: Ref,
+    second: Ref,
+    margin: Annotated[
+        float, typer.Option(help="Of the equivalence statement: a difference of rates.")
+    ] = 0.05,
+    train_seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Adapters on each side, trained from as many seeds: compares recipes or sizes "
+            "and not two checkpoints.",
+        ),
+    ] = 1,
+    story: Story = None,
+    recipe: Recipe = None,
+    seeds: Seeds = None,
+    limit: Limit = None,
+    out: Out = Path("reports"),
+    to: Annotated[
+        Path | None, typer.Option(help="Where the report goes. [default: OUT/compare/...]")
+    ] = None,
+) -> None:
+    """Compare two runs or models, paired by question and variant, and write the report."""
+    from harness.compare import compare as compare_runs
+    from harness.report.compare_terminal import print_comparison
+
+    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit)
+    if train_seeds > 1:
+        sides = [seeded_runs(ref, train_seeds, asked) for ref in (first, second)]
+    else:
+        sides = [[one_run(ref, asked)] for ref in (first, second)]
+    found = compare_runs(sides[0], sides[1], out=out, margin=margin, to=to)
+    print_comparison(found.data, open_console())
+    typer.echo(f"\n{found.folder / 'compare.html'}")

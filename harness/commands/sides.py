@@ -1,0 +1,196 @@
+"""From what a user names to run folders: a run, a part of its name, or a model.
+
+A model without a finished run is audited first. With training seeds, each side is as many
+adapters, trained where they are not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.commands.common import find_run, noter, open_console
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.audit import OpenBackend, Settings
+
+Ref = Annotated[
+    str, typer.Argument(help="A run folder, a part of its name, or a model (audited if need be).")
+]
+Story = Annotated[str | None, typer.Option(help="The story, where a model must be audited.")]
+Recipe = Annotated[str | None, typer.Option(help="The recipe, where a model must be audited.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(min=0, help="Sampled answers beside one greedy, where a model is audited."),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Questions per suite, where a model is audited.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How a model is audited where it has no run."""
+
+    out: Path
+    story: str | None = None
+    recipe: str | None = None
+    seeds: int | None = None
+    limit: int | None = None
+
+    def settings(self, model: str) -> Settings:
+        """The settings of that audit."""
+        from harness.audit import Settings
+
+        given: dict[str, Any] = {"story": self.story, "recipe": self.recipe, "limit": self.limit}
+        if self.seeds is not None:
+            given["seeds"] = self.seeds
+        return Settings(model=model, out=self.out, **given)
+
+
+def one_run(
+    ref: str,
+    asked: Asked,
+    *,
+    note: Callable[[str], None] | None = None,
+    open_backend: OpenBackend | None = None,
+) -> Path:
+    """The run that `ref` names; a model's newest finished run, or an audit of it made now.
+
+    Raises UsageError when `ref` is neither a run nor a model, and what an audit raises.
+    """
+    from harness.store import RUN
+
+    tell = note or noter(open_console(err=True))
+    if (Path(ref) / RUN).is_file():
+        return Path(ref)
+    name = _model_name(ref)
+    if name is None:
+        try:
+            return find_run(ref, asked.out)
+        except UsageError as error:
+            if "fits" in str(error):
+                raise
+            raise UsageError(
+                f"'{ref}' is neither a run in {asked.out} nor a model: {error}"
+            ) from None
+    path = _newest(name, asked)
+    if path:
+        tell(f"{ref}: its newest finished run is taken, {path}")
+        return path
+    tell(f"{ref}: no finished run in {asked.out}; it is audited now")
+    return _audit(asked.settings(ref), open_backend)
+
+
+def seeded_runs(
+    ref: str,
+    n: int,
+    asked: Asked,
+    *,
+    note: Callable[[str], None] | None = None,
+    open_backend: OpenBackend | None = None,
+) -> list[Path]:
+    """Runs of the adapters of training seeds 0 to n - 1 on the model `ref`.
+
+    Raises UsageError when `ref` is a run or an adapter, which has one training seed.
+    """
+    from harness.audit import DEFAULT_RECIPE, DEFAULT_STORY, train_adapter
+    from harness.models.registry import resolve_model
+    from harness.progress import ProgressDisplay
+    from harness.store import RUN
+
+    tell = note or noter(open_console(err=True))
+    spec = None if (Path(ref) / RUN).is_file() else resolve_model(ref)
+    if spec is None or spec.adapter:
+        raise UsageError(
+            f"'{ref}' has one training seed; with --train-seeds name a model without an adapter, "
+            "as 'bordor models' lists them"
+        )
+    runs = []
+    for seed in range(n):
+        with ProgressDisplay(open_console(err=True)) as display:
+            folder = train_adapter(
+                spec,
+                story=asked.story or DEFAULT_STORY,
+                recipe=asked.recipe or DEFAULT_RECIPE,
+                seed=seed,
+                on_progress=display,
+            )
+        settings = asked.settings(str(folder))
+        kept = _same_audit(settings)
+        tell(f"{ref}, training seed {seed}: {kept or 'audited now'}")
+        runs.append(kept or _audit(settings, open_backend))
+    return runs
+
+
+def _model_name(ref: str) -> str | None:
+    """The name under which runs of the model `ref` lie, or None when it names no model."""
+    from harness.errors import BordorError
+    from harness.models.registry import list_models, resolve_model
+
+    if ref not in list_models() and not Path(ref).expanduser().is_dir() and "/" not in ref:
+        return None
+    try:
+        return resolve_model(ref).name
+    except BordorError:
+        return None
+
+
+def _newest(name: str, asked: Asked) -> Path | None:
+    """The newest finished run of a model that fits what was asked."""
+    from harness.store import RunFolder, list_runs, slug
+
+    for path in reversed(list_runs(asked.out)):
+        if path.parent.name != slug(name):
+            continue
+        about = RunFolder.open(path).about()
+        fits = all(
+            wanted is None or about.get(key) == wanted
+            for key, wanted in (("story", asked.story), ("recipe", asked.recipe))
+        )
+        if about.get("finished") and fits:
+            return path
+    return None
+
+
+def _same_audit(settings: Settings) -> Path | None:
+    """The newest finished run of just this audit."""
+    from harness.store import RunFolder, list_runs
+
+    for path in reversed(list_runs(settings.out)):
+        about = RunFolder.open(path).about()
+        adapter = about.get("adapter", {}).get("folder")
+        same = adapter == settings.model and about.get("command") in _commands(settings)
+        if about.get("finished") and same:
+            return path
+    return None
+
+
+def _commands(settings: Settings) -> tuple[str, ...]:
+    """The command as asked, and as an adapter's card fills it in."""
+    from dataclasses import replace
+
+    from harness.audit import DEFAULT_RECIPE, DEFAULT_STORY
+
+    filled = replace(
+        settings,
+        story=settings.story or DEFAULT_STORY,
+        recipe=settings.recipe or DEFAULT_RECIPE,
+    )
+    return settings.command(), filled.command()
+
+
+def _audit(settings: Settings, open_backend: OpenBackend | None) -> Path:
+    from harness.audit import audit
+    from harness.progress import ProgressDisplay
+
+    console = open_console(err=True)
+    with ProgressDisplay(console) as display:
+        return audit(
+            settings, on_progress=display, on_note=noter(console), open_backend=open_backend
+        )

@@ -1,0 +1,292 @@
+"""The comparison of two audits, from run folders to a report: `compare` reads top to bottom.
+
+Sides are paired by question and variant; a difference is the second side less the first.
+Nothing here loads a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.pairing import Audit, check_pairable, read_audit, same_model
+from harness.records import Verdict
+from harness.seeds import content_hash
+from harness.stats import flips as flipped
+from harness.stats.paired import holm, rates_of_pairs
+from harness.stats.pairs import Pairs, pair_cells
+from harness.stats.rates import METRICS, Metric
+from harness.stats.tables import greedy, sampled, scored
+from harness.stats.train_seeds import seeded, seeded_macro
+from harness.store import slug, write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+DEFAULT_MARGIN = 0.05
+FOLDER = "compare"  # under the folder of the runs
+HEADLINE = "hallucination"
+KINDS = {"sampled": sampled, "greedy": greedy}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Where the comparison was written, and what it says (`compare.json`)."""
+
+    folder: Path
+    data: dict[str, Any]
+
+
+def compare(
+    first: Sequence[Path],
+    second: Sequence[Path],
+    *,
+    out: Path,
+    margin: float = DEFAULT_MARGIN,
+    to: Path | None = None,
+) -> Comparison:
+    """Compare two sides and write compare.json, compare.md and compare.html.
+
+    first, second: run folders; several of a side are adapters of other training seeds.
+    margin: of the equivalence statement. out: the folder of the runs; to: where the files
+    go, `out`/compare/... where None.
+    Raises StoreError for what is no run, PairingError for runs that cannot be paired,
+    UsageError for a margin outside 0 to 1 or unequal sides.
+    """
+    from harness.report.compare_html import compare_html
+    from harness.report.compare_markdown import compare_markdown
+
+    if not 0 < margin < 1:
+        raise UsageError(f"the margin is {margin}; it is a difference of rates, between 0 and 1")
+    if len(first) != len(second):
+        raise UsageError(f"one side has {len(first)} runs, the other {len(second)}")
+    sides = [read_audit(path) for path in first], [read_audit(path) for path in second]
+    data = comparison(*sides, margin=margin)
+    folder = to or out / FOLDER / _name(*sides, margin)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "compare.json", data)
+    write_text(folder / "compare.md", compare_markdown(data))
+    write_text(folder / "compare.html", compare_html(data))
+    return Comparison(folder=folder, data=data)
+
+
+def comparison(first: Sequence[Audit], second: Sequence[Audit], *, margin: float) -> dict[str, Any]:
+    """Everything that is compared, as plain data; see docs/compare.md for its keys.
+
+    Raises PairingError when the sides cannot be paired.
+    """
+    warnings = check_pairable(first, second)
+    kinds = [kind for kind in KINDS if _has(kind, [*first, *second])]
+    found: dict[str, Any] = {
+        "schema": SCHEMA,
+        "first": _about(first),
+        "second": _about(second),
+        "training_seeds": len(first),
+        "margin": margin,
+        "kind": kinds[0] if kinds else None,
+        "metrics": {m.id: {"title": m.title, "meaning": m.meaning} for m in METRICS.values()},
+        "differences": {
+            kind: {
+                metric.id: rated
+                for metric in METRICS.values()
+                if (rated := _differences(kind, metric, first, second, margin=margin))
+            }
+            for kind in kinds
+        },
+        "flips": _flips(first[0], second[0]) if len(first) == 1 else None,
+        "over_time": _over_time(first, second),
+    }
+    found["notes"] = _notes(first, second, found)
+    found["warnings"] = warnings
+    found["headline"] = _headline(found)
+    return found
+
+
+def _has(kind: str, audits: Sequence[Audit]) -> bool:
+    """Whether every run has scored answers of this kind."""
+    tables = (KINDS[kind](audit.table) for audit in audits)
+    return all(bool(scored(table).any()) for table in tables)
+
+
+def _about(side: Sequence[Audit]) -> dict[str, Any]:
+    names = [str(audit.about.get("model", "?")) for audit in side]
+    return {
+        "name": names[0] if len(set(names)) == 1 else ", ".join(names),
+        "grader": side[0].grader,
+        "runs": [
+            {
+                "path": str(audit.path),
+                "model": audit.about.get("model"),
+                "started": audit.about.get("started"),
+                "command": audit.about.get("command"),
+                "sampling": audit.about.get("sampling"),
+                "identity": audit.identity,
+            }
+            for audit in side
+        ],
+    }
+
+
+def _differences(
+    kind: str,
+    metric: Metric,
+    first: Sequence[Audit],
+    second: Sequence[Audit],
+    *,
+    margin: float,
+) -> dict[str, Any] | None:
+    """One metric by suite (Holm over suites), over all, and by variant over all suites."""
+    select = KINDS[kind]
+    pairs = pair_cells(
+        [select(audit.table) for audit in first], [select(audit.table) for audit in second], metric
+    )
+    if not len(pairs.table):
+        return None
+    keys, paired = rates_of_pairs(pairs, ["suite"])
+    by_suite = holm(seeded(pairs, ["suite"], paired).estimates(margin=margin))
+    everything = seeded_macro(pairs, ["suite"], paired, [range(len(keys))])
+    return {
+        "suites": {key[0]: one.to_data() for key, one in zip(keys, by_suite, strict=True)},
+        "overall": everything.estimates(margin=margin)[0].to_data(),
+        "variants": _by_variant(pairs, margin=margin),
+        "left_out": {"unpaired": pairs.unpaired, "unscored": pairs.unscored},
+    }
+
+
+def _by_variant(pairs: Pairs, *, margin: float) -> dict[str, Any]:
+    """The macro-average over suites of every variant."""
+    by = ["variant", "suite"]
+    keys, paired = rates_of_pairs(pairs, by)
+    members: dict[str, list[int]] = {}
+    for i, (variant, _) in enumerate(keys):
+        members.setdefault(variant, []).append(i)
+    found = seeded_macro(pairs, by, paired, list(members.values())).estimates(margin=margin)
+    return {name: one.to_data() for name, one in zip(members, found, strict=True)}
+
+
+def _flips(first: Audit, second: Audit) -> dict[str, Any]:
+    """Answers that became or stopped being hallucinations, and what chance alone flips."""
+    found: dict[str, Any] = {}
+    for kind, calls in (
+        ("greedy", flipped.greedy_flips(first.table, second.table)),
+        ("majority", flipped.majority_flips(first.table, second.table)),
+    ):
+        found[kind] = {
+            "rate": calls.rate.to_data(),
+            "became": _shown(calls.became, kind, first, second),
+            "stopped": _shown(calls.stopped, kind, first, second),
+        }
+    halves = flipped.half_flips(first.table, second.table)
+    found["halves"] = None
+    if halves:
+        found["halves"] = {name: one.to_data() for name, one in vars(halves).items()}
+    return found
+
+
+def _shown(
+    cells: Sequence[flipped.Cell], kind: str, first: Audit, second: Audit
+) -> list[dict[str, Any]]:
+    """Question, variant, and one answer of each side that shows its call."""
+    rows = [_rows_of(audit.table, kind) for audit in (first, second)]
+    sides = [(audit, by_cell) for audit, by_cell in zip((first, second), rows, strict=True)]
+    return [
+        {
+            "suite": cell[0],
+            "variant": cell[2],
+            "question": first.questions[cell[1]].text,
+            "first": _example(*sides[0], cell),
+            "second": _example(*sides[1], cell),
+        }
+        for cell in cells
+    ]
+
+
+def _rows_of(table: pd.DataFrame, kind: str) -> dict[tuple[str, ...], list[tuple[str, str, int]]]:
+    """(verdict, request id, sample) of the scored answers of every cell, in sample order."""
+    rows = greedy(table) if kind == "greedy" else sampled(table)
+    rows = rows[scored(rows)]
+    found: dict[tuple[str, ...], list[tuple[str, str, int]]] = {}
+    columns = ("suite", "question_id", "variant", "verdict", "request_id", "sample")
+    for *cell, verdict, request, sample in zip(*(rows[c] for c in columns), strict=True):
+        found.setdefault(tuple(map(str, cell)), []).append((str(verdict), request, int(sample)))
+    return found
+
+
+def _example(
+    audit: Audit, by_cell: dict[tuple[str, ...], list[tuple[str, str, int]]], cell: flipped.Cell
+) -> dict[str, Any]:
+    """The first answer of the cell that is of the majority's kind."""
+    answers = by_cell[cell]
+    made_up = [verdict == str(Verdict.HALLUCINATED) for verdict, *_ in answers]
+    majority = sum(made_up) * 2 > len(made_up)
+    verdict, request, sample = answers[made_up.index(majority)]
+    return {
+        "verdict": verdict,
+        "text": audit.texts.get((request, sample), ""),
+        "hallucinated": sum(made_up),
+        "answers": len(made_up),
+    }
+
+
+def _over_time(first: Sequence[Audit], second: Sequence[Audit]) -> dict[str, Any] | None:
+    """Drift over time, where both sides are one model audited twice."""
+    if len(first) > 1 or not same_model(first[0], second[0]) or first[0].path == second[0].path:
+        return None
+    found = flipped.drift_over_time(first[0].table, second[0].table)
+    if found is None:
+        return None
+    return {name: mean.to_data() for name, mean in vars(found).items()}
+
+
+def _notes(first: Sequence[Audit], second: Sequence[Audit], found: dict[str, Any]) -> list[str]:
+    """What the numbers speak of."""
+    notes = []
+    n = len(first)
+    if n > 1:
+        notes.append(
+            f"Each side is {n} adapters of {n} training seeds: the intervals speak of the two "
+            f"recipes or sizes, with t quantiles on {n - 1} to {2 * n - 2} degrees of freedom."
+        )
+    elif same_model(first[0], second[0]):
+        notes.append("Both runs audited one and the same model: this is drift over time.")
+    else:
+        notes.append(
+            "This compares two checkpoints: one training run each. Whether another training "
+            "seed would show the same is not known; --train-seeds tells."
+        )
+    if n == 1 and first[0].digest() == second[0].digest():
+        notes.append("The two runs have the same answers and verdicts, byte for byte.")
+    if found["kind"] == "greedy":
+        notes.append("There are no sampled answers on both sides: greedy answers are compared.")
+    return notes
+
+
+def _headline(found: dict[str, Any]) -> str:
+    """The answer in one sentence."""
+    rated = found["differences"].get(found["kind"] or "", {}).get(HEADLINE)
+    if not rated:
+        return "No question was answered on both sides so that it could be scored."
+    one = rated["overall"]
+    rates = (
+        f"{one['second']:.3f} against {one['first']:.3f} over {one['suites']} suites, "
+        f"difference {one['difference']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+    )
+    if one["low"] > 0:
+        return f"The second hallucinates more: {rates}."
+    if one["high"] < 0:
+        return f"The second hallucinates less: {rates}."
+    if one["equivalent"]:
+        return f"They hallucinate equally within ±{one['margin']:g}: {rates}."
+    reach = one["detectable"]
+    could = "" if reach is None else f"; a true difference of {reach:.3f} would likely have shown"
+    return f"No difference is shown: {rates}{could}."
+
+
+def _name(first: Sequence[Audit], second: Sequence[Audit], margin: float) -> str:
+    names = [slug(str(side[0].about.get("model", "run"))) for side in (first, second)]
+    runs = [str(audit.path.name) for audit in (*first, *second)]
+    return f"{names[0]}-vs-{names[1]}-{content_hash(*names, *runs, repr(margin))}"

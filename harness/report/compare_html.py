@@ -1,0 +1,66 @@
+"""`compare.html`: one page that works offline and runs no script at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report import compare_words as words
+from harness.report.clean import in_order, printable
+from harness.report.html import TEMPLATES
+
+
+def compare_html(data: Mapping[str, Any]) -> str:
+    """The whole page as text; everything from a model is escaped."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["safe_text"] = printable
+    template = environment.get_template("compare.html.j2")
+    return template.render(
+        data=data,
+        header=words.HEADER,
+        meaning=words.MEANING,
+        sides=words.sides(data),
+        tables=_tables(data),
+        lines=[*words.flip_lines(data), *words.time_lines(data)],
+        lists=_lists(data),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    )
+
+
+def _tables(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Title, sentence and rows of every table, in the order in which they are read."""
+    found = []
+    for kind, metrics in data["differences"].items():
+        for metric, rated in metrics.items():
+            about = data["metrics"][metric]
+            rows = [words.row(name, one) for name, one in in_order(rated["suites"])]
+            rows.append(words.row("all suites", rated["overall"]))
+            found.append({
+                "title": f"{about['title'].capitalize()}, {kind}",
+                "meaning": f"{about['meaning']} {words.left_out(rated).capitalize()}.",
+                "rows": rows,
+                "variants": [words.row(name, one) for name, one in rated["variants"].items()],
+                "open": metric == "hallucination" and kind == data["kind"],
+            })  # fmt: skip
+    return found
+
+
+def _lists(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The flips by kind and direction."""
+    if not data["flips"]:
+        return []
+    return [
+        {"title": f"{kind.capitalize()}: {title}", "flips": data["flips"][kind][what]}
+        for kind in ("greedy", "majority")
+        for what, title in (("became", "became hallucinations"), ("stopped", "stopped being"))
+        if data["flips"][kind][what]
+    ]

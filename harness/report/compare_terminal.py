@@ -1,0 +1,59 @@
+"""The table at the end of `make compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.report import compare_words as words
+from harness.report.clean import in_order, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_comparison(data: Mapping[str, Any], console: Console) -> None:
+    """Print headline, sides, the table of suites, other rates, flips and warnings."""
+    console.print()
+    console.print(f"[bold]{_safe(data['headline'])}[/bold]")
+    for line in words.sides(data):
+        console.print(f"[dim]{_safe(line)}[/dim]")
+    metrics = data["differences"].get(data["kind"] or "", {})
+    main = metrics.get("hallucination")
+    if main:
+        rows = [(name, one) for name, one in in_order(main["suites"])]
+        rows.append(("all suites", main["overall"]))
+        _print_table(f"hallucinated, {data['kind']}", rows, console)
+        others = [(data["metrics"][name]["title"], metrics[name]["overall"])
+                  for name in words.METRICS[1:] if name in metrics]  # fmt: skip
+        _print_table("other rates, all suites", others, console)
+        _print_table("variant, all suites", list(main["variants"].items()), console)
+        console.print(f"[dim]{_safe(words.MEANING)}[/dim]")
+        console.print(f"[dim]{_safe(words.left_out(main))}[/dim]")
+    console.print()
+    for line in [*words.flip_lines(data), *words.time_lines(data), *data["notes"]]:
+        console.print(_safe(line))
+    for warning in data["warnings"]:
+        console.print(f"[yellow]warning:[/yellow] {_safe(warning)}")
+
+
+def _print_table(title: str, rows: list[tuple[str, Mapping[str, Any]]], console: Console) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
+    for place, header in enumerate((title, "first", "second", "difference", "p", "detect-\nable",
+                                    "so")):  # fmt: skip
+        left = place in (0, 6)
+        table.add_column(header, justify="left" if left else "right", no_wrap=not left,
+                         overflow="fold")  # fmt: skip
+    for name, found in rows:
+        shown = words.row(name, found)
+        table.add_row(*(_safe(shown[i]) for i in (0, 3, 4, 5, 6, 7, 8)))
+    console.print(table)
+
+
+def _safe(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(printable(text))

@@ -1,0 +1,140 @@
+"""What the reports of a comparison share: numbers of compare.json put in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+METRICS = ("hallucination", "refused", "correct", "fabrication", "false_refusal")
+SHOWN_FLIPS = 20  # of each kind in Markdown; compare.json has them all
+
+
+def signed(found: Mapping[str, Any]) -> str:
+    """Such as "-0.09 [-0.11, -0.07]"."""
+    if found["difference"] is None:
+        return "–"
+    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+
+
+def p_value(value: float | None) -> str:
+    """Such as "0.012", "< 0.001", or a dash."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def rate(value: float | None) -> str:
+    """Such as "0.123", or a dash."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def verdict(found: Mapping[str, Any]) -> str:
+    """What the difference shows, in a word or two."""
+    if found["difference"] is None:
+        return "nothing paired"
+    p = found.get("holm", found["p"])
+    if p is not None and p < 0.05:
+        shown = "more" if found["difference"] > 0 else "less"
+        within = f", within ±{found['margin']:g}" if found["equivalent"] else ""
+        return f"{shown} in the second{within}"
+    if found["equivalent"]:
+        return f"equal within ±{found['margin']:g}"
+    return "undecided"
+
+
+def row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line of a table of differences."""
+    return (
+        name,
+        f"{found['pairs']:,}",
+        f"{found['clusters']:,}",
+        rate(found["first"]),
+        rate(found["second"]),
+        signed(found),
+        p_value(found.get("holm", found["p"])),
+        rate(found["detectable"]),
+        verdict(found),
+    )
+
+
+HEADER = ("", "pairs", "clusters", "first", "second", "second less first", "p", "detectable",
+          "so")  # fmt: skip
+MEANING = (
+    "Pairs: the same question in the same variant, samples averaged; 95% intervals over "
+    "clusters (the entities asked about). p: no difference, two-sided; of the suites after "
+    "Holm's correction. detectable: the smallest true difference that this comparison finds "
+    "with 80% power. equal within: both one-sided tests at 5% (the 90% interval lies inside)."
+)
+
+
+def flip_lines(data: Mapping[str, Any]) -> list[str]:
+    """How many answers flipped, beside what chance alone flips."""
+    flips = data["flips"]
+    if not flips:
+        return []
+    lines = []
+    for kind, title in (("greedy", "Greedy answers"), ("majority", "Majority of the samples")):
+        found = flips[kind]
+        if found["rate"]["n"]:
+            lines.append(
+                f"{title}: {len(found['became'])} became hallucinations, "
+                f"{len(found['stopped'])} stopped being, of {found['rate']['n']:,}; "
+                f"flip rate {_interval(found['rate'])}."
+            )
+    if flips["halves"]:
+        halves = flips["halves"]
+        lines.append(
+            f"Half of the samples against half: {_interval(halves['between'])} of the calls "
+            f"flip between the two, {_interval(halves['first'])} within the first alone, "
+            f"{_interval(halves['second'])} within the second alone."
+        )
+    return lines
+
+
+def time_lines(data: Mapping[str, Any]) -> list[str]:
+    """Drift over time, beside what sampling alone gives."""
+    found = data["over_time"]
+    if not found:
+        return []
+    between, within, excess = (_mean(found[key]) for key in ("between", "within", "excess"))
+    low = found["excess"]["low"]
+    said = (
+        "more than sampling alone gives: the model's answers have drifted"
+        if low is not None and low > 0
+        else "no more than sampling alone gives"
+    )
+    return [
+        f"Drift over time: verdicts of two samples differ {between} of the time across the "
+        f"audits and {within} within one; the excess is {excess}: {said}."
+    ]
+
+
+def _interval(found: Mapping[str, Any]) -> str:
+    if found["rate"] is None:
+        return "–"
+    return f"{found['rate']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def _mean(found: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return "–"
+    if found["low"] is None:
+        return f"{found['value']:.3f}"
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def sides(data: Mapping[str, Any]) -> list[str]:
+    """Which runs stand on which side."""
+    return [
+        f"{side}: {data[side]['name']} ({', '.join(run['path'] for run in data[side]['runs'])})"
+        for side in ("first", "second")
+    ]
+
+
+def left_out(found: Mapping[str, Any]) -> str:
+    """What has no partner."""
+    lost = found["left_out"]
+    return (
+        f"{lost['unpaired']:,} cells without a partner and {lost['unscored']:,} without an "
+        "answer that counts on both sides are left out"
+    )

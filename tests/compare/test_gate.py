@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+import shutil
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.errors import SpecError
+from harness.gate import gate
+from harness.policy import PolicySpec, load_policy
+from harness.specs import parse_spec
+
+runner = CliRunner()
+MARGINS = {"hallucination": 0.2, "fabrication": 0.2, "false_refusal": 0.2}
+
+
+def policy(**changes) -> PolicySpec:
+    rules = [
+        {"id": metric, "metric": metric, "margin": margin, "min_clusters": 10} | changes
+        for metric, margin in MARGINS.items()
+    ]
+    return parse_spec({"title": "Test", "rule": rules}, PolicySpec, where="test")
+
+
+def only(**rule) -> PolicySpec:
+    whole = {"id": "one", "metric": "hallucination", "min_clusters": 10} | rule
+    return parse_spec({"title": "Test", "rule": [whole]}, PolicySpec, where="test")
+
+
+def copy(run, tmp_path):
+    return shutil.copytree(run, tmp_path / run.parent.name / run.name)
+
+
+def rewrite(run, change):
+    path = run / "verdicts.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for i, row in enumerate(rows):
+        change(i, row)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def outcomes(found):
+    return {rule["id"]: rule["outcome"] for rule in found.data["rules"]}
+
+
+@pytest.fixture(scope="module")
+def refuser(make_run):
+    return make_run(answer="Not able to answer.", name="refuser")
+
+
+def test_an_equal_model_passes_with_code_0(careful, again, tmp_path):
+    found = gate(careful, again, policy(), out=tmp_path)
+    assert (found.data["outcome"], found.exit_code) == ("pass", 0)
+    assert set(outcomes(found).values()) == {"pass"}
+
+
+def test_a_worse_model_fails_with_code_100(careful, wild, tmp_path):
+    found = gate(careful, wild, policy(), out=tmp_path)
+    assert (found.data["outcome"], found.exit_code) == ("failed", 100)
+    assert outcomes(found) == {
+        "hallucination": "failed", "fabrication": "failed", "false_refusal": "pass",
+    }  # fmt: skip
+    assert "fabrication" in found.data["reason"]
+
+
+def test_a_model_that_refuses_everything_fails_by_its_false_refusals(careful, refuser, tmp_path):
+    found = gate(careful, refuser, policy(), out=tmp_path)
+    assert found.exit_code == 100
+    assert outcomes(found)["false_refusal"] == "failed"
+    assert outcomes(found)["hallucination"] == "pass"
+
+
+def test_too_small_a_margin_is_underpowered_with_code_101_and_says_what_would_decide(
+    careful, again, tmp_path
+):
+    found = gate(careful, again, policy(margin=0.02), out=tmp_path)
+    assert found.exit_code == 101
+    undecided = [rule for rule in found.data["rules"] if rule["outcome"] == "underpowered"]
+    assert undecided
+    for rule in undecided:
+        assert "more clusters" in rule["reason"] or "hardly decide" in rule["reason"]
+    assert any((rule["needed"]["clusters"] or 0) > rule["clusters"] for rule in undecided)
+
+
+def test_too_few_clusters_are_underpowered_whatever_they_show(careful, wild, make_run, tmp_path):
+    found = gate(careful, wild, policy(min_clusters=33), out=tmp_path)
+    assert found.exit_code == 101
+    assert "only 32 clusters" in found.data["rules"][0]["reason"]
+    one = [make_run(rate, name=f"one{rate}", limit=1, suites=("invented",)) for rate in (0, 1.0)]
+    found = gate(*one, only(margin=0.1, min_clusters=2), out=tmp_path)
+    assert found.exit_code == 101
+    assert "only 1 clusters" in found.data["rules"][0]["reason"]
+
+
+def test_a_run_against_itself_passes_with_a_note(wild, tmp_path):
+    found = gate(wild, wild, policy(margin=0.01), out=tmp_path)
+    assert found.exit_code == 0
+    assert any("itself" in note for note in found.data["notes"])
+    assert gate(wild, copy(wild, tmp_path), policy(margin=0.01), out=tmp_path).exit_code == 0
+
+
+def test_a_ceiling_bounds_the_candidate_alone(careful, wild, tmp_path):
+    assert gate(wild, careful, only(ceiling=0.3), out=tmp_path).exit_code == 0
+    assert gate(careful, wild, only(ceiling=0.3), out=tmp_path).exit_code == 100
+    assert gate(wild, wild, only(ceiling=0.3), out=tmp_path).exit_code == 100
+    close = gate(wild, wild, only(ceiling=0.6), out=tmp_path)
+    assert close.exit_code == 101
+
+
+def test_each_suite_can_be_a_rule_of_its_own(careful, wild, tmp_path):
+    found = gate(careful, wild, only(margin=0.2, each=True), out=tmp_path)
+    assert outcomes(found) == {"one[in_domain]": "failed", "one[invented]": "failed"}
+    for rule in found.data["rules"]:
+        assert rule["holm"] >= rule["p_above"]
+
+
+def incomplete(found, *words):
+    assert found.exit_code == 102
+    assert {rule["outcome"] for rule in found.data["rules"]} == {"incomplete"}
+    for word in words:
+        assert word in found.data["reason"]
+
+
+def test_runs_that_cannot_be_paired_are_incomplete_with_code_102(careful, make_run, tmp_path):
+    other = copy(careful, tmp_path / "story")
+    about = json.loads((other / "run.json").read_text())
+    about["world"] = {"name": "elsewhere", "hash": "0"}
+    (other / "run.json").write_text(json.dumps(about))
+    incomplete(gate(careful, other, policy(), out=tmp_path), "story differs", "elsewhere")
+    newer = copy(careful, tmp_path / "grader")
+    rewrite(newer, lambda i, row: row.update(grader="world@9"))
+    incomplete(gate(careful, newer, policy(), out=tmp_path), "grader version", "world@9")
+    mixed = copy(careful, tmp_path / "mixed")
+    rewrite(mixed, lambda i, row: row.update(grader="world@9") if i % 2 else None)
+    incomplete(gate(careful, mixed, policy(), out=tmp_path), "mixed", "bordor grade")
+    fewer = make_run(0.1, name="fewer", suites=("invented",))
+    incomplete(gate(careful, fewer, policy(), out=tmp_path), "suites differ", "in_domain")
+    incomplete(gate(fewer, fewer, policy(), out=tmp_path), "false_refusal", "no scored answer")
+
+
+def test_bad_runs_are_incomplete_and_say_why(careful, tmp_path):
+    empty = copy(careful, tmp_path / "empty")
+    (empty / "verdicts.jsonl").write_text("")
+    incomplete(gate(careful, empty, policy(), out=tmp_path), "empty")
+    blank = copy(careful, tmp_path / "blank")
+    rewrite(blank, lambda i, row: row.update(verdict="unscored"))
+    incomplete(gate(careful, blank, policy(), out=tmp_path), "unscored")
+    incomplete(gate(careful, careful, only(margin=0.1, suites=["near_miss"]), out=tmp_path),
+               "near_miss")  # fmt: skip
+
+
+def test_outputs_are_markdown_junit_and_json(careful, wild, tmp_path, monkeypatch):
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    found = gate(careful, wild, policy(), out=tmp_path, to=tmp_path / "to")
+    assert json.loads((tmp_path / "to" / "gate.json").read_text()) == found.data
+    text = (tmp_path / "to" / "gate.md").read_text()
+    assert "# Gate: failed" in text
+    assert summary.read_text() == "before\n" + text + "\n"
+    suite = ElementTree.parse(tmp_path / "to" / "junit.xml").getroot().find("testsuite")
+    assert suite.attrib["tests"] == "3"
+    assert suite.attrib["failures"] == "2"
+    cases = {case.attrib["name"]: case.find("failure") for case in suite}
+    assert cases["false_refusal"] is None
+    assert cases["fabrication"].attrib["type"] == "failed"
+    incomplete_one = gate(careful, careful, only(margin=0.1, suites=["x"]), out=tmp_path)
+    root = ElementTree.parse(incomplete_one.folder / "junit.xml").getroot()
+    assert root.find("testsuite").attrib["errors"] == "1"
+
+
+def bordor(*words):
+    return runner.invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def strict(tmp_path):
+    path = tmp_path / "policy.toml"
+    lines = ['title = "Test"']
+    for metric in MARGINS:
+        lines += ["[[rule]]", f'id = "{metric}"', f'metric = "{metric}"', "margin = 0.2",
+                  "min_clusters = 10"]  # fmt: skip
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_the_command_line_gives_the_exit_code(careful, again, wild, refuser, strict, tmp_path):
+    out = ("--policy", strict, "--to", tmp_path / "to")
+    assert bordor("gate", careful, again, *out).exit_code == 0
+    done = bordor("gate", careful, wild, *out)
+    assert done.exit_code == 100
+    assert "failed" in done.stdout
+    assert bordor("gate", careful, wild, "--to", tmp_path / "to").exit_code == 101  # 32 clusters
+    assert bordor("gate", careful, tmp_path, *out).exit_code in (1, 2)
+    assert bordor("gate", careful, again, wild, *out).exit_code == 2
+    assert bordor("gate", careful, "no-such-run", *out).exit_code == 2
+    assert "releas" in bordor("gate", careful, wild, "--policy", "relase").stderr
+    assert bordor("gate", careful, wild, "--policy", "relase").exit_code == 2
+
+
+def test_a_baseline_can_be_pinned_and_shown_and_the_gate_takes_it(careful, again, strict, tmp_path):
+    out = ("--out", tmp_path)
+    options = (*out, "--policy", strict)
+    nothing = bordor("gate", again, *options)
+    assert nothing.exit_code == 2
+    assert "bordor baseline set" in nothing.stderr
+    assert bordor("baseline", "show", *out).exit_code == 2
+    assert bordor("baseline", "set", careful, *out).exit_code == 0
+    assert careful.name in bordor("baseline", "show", *out).stdout
+    assert bordor("gate", again, *options).exit_code == 0
+    (tmp_path / "baseline.json").write_text('{"run": "gone"}')
+    gone = bordor("gate", again, *options)
+    assert gone.exit_code == 1
+    assert "gone" in gone.stderr
+
+
+def test_a_model_without_a_run_is_audited_and_one_with_a_run_is_not(
+    adapter, careful, make_run, tmp_path
+):
+    from harness.audit import Opened
+    from harness.backends.scripted import ScriptedBackend
+    from harness.commands.sides import Asked, one_run, seeded_runs
+    from harness.errors import UsageError
+
+    asked = Asked(out=tmp_path, seeds=0, limit=1)
+    notes: list[str] = []
+    backend = ScriptedBackend(lambda request, sample: "Not able to answer.")
+    options = {"note": notes.append,
+               "open_backend": lambda *_: Opened(backend=backend, context=4096)}  # fmt: skip
+    first = one_run(str(adapter), asked, **options)
+    assert "audited now" in notes[-1]
+    assert one_run(str(adapter), asked, **options) == first
+    assert str(first) in notes[-1]
+    assert one_run(first.name, asked, **options) == first
+    assert one_run(str(careful), asked, **options) == careful
+    with pytest.raises(UsageError, match="neither a run"):
+        one_run("no-such-run", asked, **options)
+    with pytest.raises(UsageError, match="one training seed"):
+        seeded_runs(str(adapter), 2, asked, **options)
+
+
+WRONG = [
+    ({"metric": "halucination"}, "hallucination"),
+    ({"margin": None}, "margin or a ceiling"),
+    ({"ceiling": 0.1}, "margin or a ceiling"),
+    ({"confidence": 1.0}, "confidence"),
+    ({"marjin": 0.1}, "margin"),
+    ({"min_clusters": 1}, "min_clusters"),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), WRONG, ids=lambda value: str(value)[:24])
+def test_a_wrong_policy_is_told(change, told):
+    with pytest.raises(SpecError, match=told):
+        only(**{"margin": 0.1} | change)
+
+
+def test_the_shipped_policy_bounds_invention_and_refusal_both():
+    rules = {rule.metric: rule for rule in load_policy("release").rule}
+    assert {"hallucination", "fabrication", "false_refusal"} <= rules.keys()
+    assert all(rule.margin and rule.confidence == 0.95 for rule in rules.values())
+    with pytest.raises(SpecError, match="no such file"):
+        load_policy("nowhere.toml")
