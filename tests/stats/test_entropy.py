@@ -82,8 +82,8 @@ def test_an_equivalence_can_be_given_and_must_hold_both_ways(question, graded, a
 
     def same(question_text, a, b):
         asked.append(question_text)
-        return {a, b} <= {"a weaver", "someone who weaves"} or (a, b) == (
-            "a weaver", "a weaver of cloth")  # fmt: skip
+        weavers = {"a weaver", "someone who weaves"}
+        return {a, b} <= weavers or (a in weavers and b == "a weaver of cloth")
 
     merged = texts_table(question, graded, answer, texts, equivalent=same)["meaning"].tolist()
     assert merged[0] == merged[2]
