@@ -12,8 +12,10 @@ nothing decides, or about an unknown name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.grading.cues import CueReader
+from harness.grading.descriptions import Describer
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
 from harness.grading.framing import unframe
@@ -74,6 +76,7 @@ class ClaimFinder:
         self._canon = canon
         self._values = values
         self._slots = SlotFiller(world, linker.lexicon)
+        self._describer = Describer(world)
         self._cues = CueReader(world, values)
         self._fragments = FragmentReader(world, values, linker)
 
@@ -88,6 +91,7 @@ class ClaimFinder:
             framed = unframe(expand_contractions(sentence))
             if framed.asserts:
                 linked = self._linker.link(framed.text, guard, unfinished=last)
+                linked = self._describer.resolve(linked)
                 found += self._sentence(sentence, linked, frame, memory, denied=framed.denied)
         return found
 
@@ -129,10 +133,35 @@ class ClaimFinder:
             if found:
                 reading.covered.update(range(len(reading.plain.words)))
         found += self._by_words(reading, frame, memory, understood=bool(found))
+        if not found:
+            found = self._impossible(reading)
         spoken = self._with_pronouns(reading, frame, memory)
         found += left_over(reading, spoken, frame, found)
         self._remember(reading, chosen, memory)
         return found
+
+    def _impossible(self, reading: Reading) -> list[Found]:
+        """A template filled with those of whom it cannot be said: "Igodo was made by Elorna."
+
+        Only where it is the whole sentence and no other reading fits; no such thing is true.
+        """
+        if reading.plain.negations or reading.denied:
+            return []
+        for match in self._book.find(reading.skeleton):
+            relation = self._world.relation[match.pattern.relation]
+            whole = match.start == 0 and match.end == len(reading.plain.words)
+            if not whole or not match.pattern.cued or match.pattern.kind != "full" or not match.s:
+                continue
+            subject, object = reading.terms.get(match.s[0]), None
+            if relation.range in ("value", "number") and match.o:
+                read = self._values.read(relation, reading.plain.words[match.o[0] : match.o[1]])
+                object = read[0] if read and read[0].kind != "open" else None
+            elif match.o:
+                object = reading.terms.get(match.o[0])
+            if subject and object and len(subject.ids) == len(object.ids) == 1:
+                reading.covered.update(range(match.start, match.end))
+                return [Found(reading.text, relation.id, subject, object)]
+        return []
 
     def _by_words(
         self, reading: Reading, frame: Frame, memory: Memory, *, understood: bool
@@ -231,7 +260,11 @@ class ClaimFinder:
             object = self._slots.before(reading, match, relation.range, frame, memory, chosen)
         if subject is None or object is None:
             return None
-        return self._scored(match, subject, object, end, form, frame)
+        candidate = self._scored(match, subject, object, end, form, frame)
+        noun = words[match.start] == "the" and match.start not in reading.terms
+        if candidate is not None and noun and object.ids and match.s and match.o:
+            return replace(candidate, described=relation.range not in ("value", "number"))
+        return candidate
 
     def _scored(
         self, match: Match, subject: Term, object: Term, end: int, form: str, frame: Frame

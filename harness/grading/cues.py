@@ -19,7 +19,7 @@ from harness.grading.linking import INVENTED, UNKNOWN
 from harness.grading.lookup import Found
 from harness.grading.patterns import SLOT
 from harness.grading.pieces import Piece, pieces_of
-from harness.grading.reading import PRONOUN_KINDS, QUIET
+from harness.grading.reading import PRONOUN_KINDS, SLIGHT
 from harness.grading.synonyms import GAP, LIKELY, Cue, cues_of, stem
 from harness.grading.values import ValueReader, is_plain_noun
 from harness.grading.words import PRONOUNS, Plain
@@ -119,6 +119,7 @@ class CueReader:
             and plain.words[place + 1 : place + 2] != ("'s",)
             for cue in cues[place]
             if place + len(cue.stems) <= piece.end
+            if not cue.exact or plain.words[place] == cue.exact
             if not cue.negative or any(place <= n <= place + cue.head for n in plain.negations)
         ]
         reads = self._reads(plain, piece, hits, listed, frame)
@@ -129,7 +130,9 @@ class CueReader:
         firm = [claim for claim in found if claim.firm]
         found = firm or found[:1]
         if not firm:
-            asked = self._asked_for(plain, piece, listed, frame, covered)
+            asked = None
+            if not _other_named(hits, frame):
+                asked = self._asked_for(plain, piece, listed, frame, covered)
             if asked is not None:
                 claims = self._claims(text, plain, stems, piece, [asked], listed, covered, denied)
                 found = claims if claims[0].firm or not found else found
@@ -217,7 +220,7 @@ class CueReader:
         rest = list(plain.words[hit.end : piece.end])
         if any(place in piece.places for place in range(hit.end, piece.end)):
             return None
-        while rest and (rest[0] in QUIET or rest[0] == ","):
+        while rest and (rest[0] in SLIGHT or rest[0] == ","):
             rest = rest[1:]
         text = " ".join(rest)
         if not 0 < len(rest) <= 4 or is_plain_noun(text) or not text.replace(" ", "").isalpha():
@@ -245,7 +248,7 @@ class CueReader:
             return None
         places = frozenset((*mine[0].places, *others[0].places))
         bare = [
-            w for w in plain.words[piece.start : piece.end] if w[0].isalpha() and w not in QUIET
+            w for w in plain.words[piece.start : piece.end] if w[0].isalpha() and w not in SLIGHT
         ]
         if relation.domain == relation.range and len(bare) > 1:
             return None
@@ -295,7 +298,7 @@ class CueReader:
             stems[place]
             for place in range(piece.start, piece.end)
             if place not in used and plain.words[place][0].isalpha()
-            and plain.words[place] not in QUIET
+            and plain.words[place] not in SLIGHT
         ]  # fmt: skip
         return len(extra) <= MAX_EXTRA and (_close(group[0]) or not set(extra) & _EVENTS)
 
@@ -331,6 +334,12 @@ def _stands(cue: tuple[str, ...], stems: Sequence[str], place: int) -> bool:
 
 def _is_name(word: str) -> bool:
     return word == SLOT or word in PRONOUNS
+
+
+def _other_named(hits: Sequence[Hit], frame: Frame) -> bool:
+    """Whether a piece names another relation than the asked one, and not that."""
+    named = {hit.cue.relation for hit in hits if hit.cue.part != LIKELY and hit.cue.letters >= 3}
+    return bool(named) and frame.relation not in named
 
 
 def _close(read: _Read) -> bool:

@@ -95,7 +95,8 @@ class FragmentReader:
         strange = [word for word in extra if not self._linker.lexicon.is_word(word)]
         if not terms and 0 < len(extra) <= 2:
             lexicon = self._linker.lexicon
-            named = any(word.capitalize() in text and not lexicon.is_common(word) for word in extra)
+            named = any(word.capitalize() in text for word in extra)
+            named = named and not any(lexicon.is_common(word) for word in extra)
             if strange or named:
                 return [Term(UNKNOWN, (), " ".join(extra))]
         return []

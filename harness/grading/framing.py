@@ -79,6 +79,8 @@ _ROUNDABOUT = tuple(
         (r"\bif there (?:is|was) (?:one|any) ?(?:thing|person|place|man|woman|one)?\s+"
          r"(?:that |whom |who |which )?(.{3,80}?), (?:it|that) (?:is|was) ", r"what \1 was "),
         (r"-years?-olds?\b", " years old"),
+        (r"\bneither (.{2,60}?) nor (.{2,60}?) (was|were|is|are|had|has|could|can)\b",
+         r"\1 and \2 \3 not"),
     )
 )  # fmt: skip
 
@@ -115,7 +117,7 @@ def unframe(sentence: str) -> Framed:
         return Framed(sentence, asserts=False)
     sentence = _plain_terms(sentence)
     text = _EVEN_IF.sub("", sentence, count=1) if sentence[:3].lower() == "if " else sentence
-    text = _ASIDE.sub(" ", text) if "," in text or "(" in text else text
+    text = _ASIDE.sub(" ", text).replace("  ", " ") if "," in text or "(" in text else text
     denied = False
     for _ in range(4):
         if match := _DENIAL.match(text):

@@ -10,7 +10,7 @@ from harness.grading.synonyms import synonym_words
 from harness.grading.words import tokenise
 from harness.world.graph import World
 
-_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful", "est", "r")
+_ENDINGS = ("s", "ed", "d", "ing", "ly", "er", "es", "less", "ness", "y", "ful", "est")
 
 
 class Lexicon:
@@ -30,7 +30,10 @@ class Lexicon:
         if not low.isalpha() or low in self._own or low in self._english:
             return True
         bases = [low[: -len(end)] for end in _ENDINGS if low.endswith(end)]
-        return any(base in self._english or base + "e" in self._english for base in bases)
+        if any(base in self._english for base in bases):
+            return True
+        silent = [low[: -len(end)] for end in ("ing", "ed", "est") if low.endswith(end)]
+        return any(len(base) > 3 and base + "e" in self._english for base in silent)
 
     def is_common(self, low: str) -> bool:
         """Whether the world's own templates, values or passages use the word in lower case."""

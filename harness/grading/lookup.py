@@ -107,8 +107,11 @@ class Lookup:
         ]
         if found.either_way and found.object.ids:
             turned = self._pair(found, found.object.ids[0], found.subject.ids[0])
-            if turned[0] is (S.CONTRADICTED if found.negated else S.SUPPORTED):
-                return turned
+            order = (S.CONTRADICTED, S.SUPPORTED) if found.negated else (S.SUPPORTED,)
+            for status in order:
+                for outcome in (*outcomes, turned):
+                    if outcome[0] is status:
+                        return outcome
         if len({outcome[0] for outcome in outcomes}) > 1:
             return S.UNDECIDABLE, f"'{found.text}' may mean more than one entity", ()
         return outcomes[0]
@@ -127,6 +130,8 @@ class Lookup:
         hits = [f for f in facts if _other(f, subject) == object]
         if hits:
             return self._hit(found, hits, says)
+        if not facts and found.negated:
+            return S.UNDECIDABLE, f"{says}; the story does not tell", ()
         if not facts:
             turned = self._swapped(found.relation, subject, object)
             return S.UNTOLD, f"{says}; nothing in the world says so{turned}", ()

@@ -74,7 +74,8 @@ def pieces_of(
                 continue  # "three hundred and forty"
             rest = range(place + 1, _next_joint(words, place + 1, inside))
             before = range(cuts[-1], place)
-            told = any(names[p] for p in before) and sum(p in terms for p in before) > (word == ",")
+            ends = sum(p in terms for p in before) + (words[cuts[-1]] in _RELATIVE)
+            told = any(names[p] for p in before) and ends > (word == ",")
             if told and any(names[p] for p in rest) and not _aside(words, place, terms):
                 cuts.append(place)
     cuts.append(len(words))

@@ -58,6 +58,7 @@ class Candidate:
     end: int
     score: tuple[int, ...]
     form: str
+    described: bool = False  # the object is: "the teacher of ..."
 
 
 FILLER = frozenset(
@@ -68,14 +69,17 @@ FILLER = frozenset(
 )
 
 
-# Words that add no claim of their own to a reading.
+# Words that say nothing by themselves, about whomever.
 QUIET = FILLER | frozenset(
     "into its their his her our all any some each every such own very most more than other another "
     "would should may might must been did do does not only always ever at up out about over s "
-    "along through off back down everyone everything anything something else whole long old young "
-    "new great good little famous true really still again together what how where when whose if "
-    "went go times life year years thing things first last both same mainly ones chief main "
-    "nobody none real or nor".split()
+    "along through off back down everyone everything anything something else whole "
+    "true really still again together what how where when whose if went go thing things first "
+    "last both same mainly ones chief main nobody none real or nor".split()
+)
+# Words that say little beside a claim that was read ("the old man", "all his life").
+SLIGHT = QUIET | frozenset(
+    "long old young new great good little famous times life year years".split()
 )
 
 
@@ -95,6 +99,8 @@ def leads(candidate: Candidate, slot: str) -> bool:
         return match.pattern.missing == slot
     if match.s is None or match.o is None:
         return slot == "s"
+    if candidate.described:
+        return slot == "o"  # "the teacher of Visgar, Oswenna, was ..."
     return (match.s < match.o) == (slot == "s")
 
 

@@ -21,6 +21,7 @@ Canonical = Callable[[str], Sequence[str]]  # from a text to its canonical words
 PARTS = ("words", "likely", "object_roles", "subject_roles", "forward", "backward")
 WORD, LIKELY, OBJECT_ROLE, SUBJECT_ROLE, FORWARD, BACKWARD = PARTS
 
+EXACT = "="  # before a cue: this form only
 GAP = "*"  # stands for a name inside a cue
 _IRREGULAR = {
     "taught": "teach", "led": "lead", "made": "make", "kept": "keep", "met": "meet",
@@ -44,6 +45,7 @@ class Cue:
     relation: str
     part: str
     negative: bool = False  # it needs a negation ("could not bear")
+    exact: str = ""  # the one form of the word that will do ("years", not "year")
 
     @property
     def head(self) -> int:
@@ -110,10 +112,12 @@ def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[Cue]:
                 parts[WORD] = (*parts.get(WORD, ()), cue)
         for part, words in parts.items():
             for word in words:
-                bare = " ".join(w for w in word.split() if w not in NEGATIONS)
+                exact = word[1:] if word[0] == EXACT else ""
+                bare = " ".join(w for w in (exact or word).split() if w not in NEGATIONS)
                 stems = stems_of(bare, canonical)
                 if stems:
-                    found[Cue(stems, relation.id, part, bare != word)] = None
+                    negative = bare != (exact or word)
+                    found[Cue(stems, relation.id, part, negative, exact)] = None
     return list(found)
 
 
@@ -130,3 +134,10 @@ def synonym_words() -> frozenset[str]:
     """All words of the shared table, lower-cased: none of them is a name."""
     phrases = chain.from_iterable(words for parts in _table().values() for words in parts.values())
     return frozenset(word.strip(",") for phrase in phrases for word in phrase.split())
+
+
+def object_roles(relation: str) -> tuple[str, ...]:
+    """The nouns of the shared table for what the object is to the subject."""
+    return tuple(
+        word for word in _table().get(relation, {}).get(OBJECT_ROLE, ()) if " " not in word
+    )

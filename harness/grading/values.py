@@ -123,7 +123,15 @@ class ValueReader:
         found: list[tuple[int, int, Term]] = []
         place = 0
         rest = tuple(words)
+        edges = self._edges.get(relation.id, set())
+        reach = max(self._sizes.get(relation.id, [1]), default=1)
+        told = [at for at, word in enumerate(rest) if word in edges]
         while place < len(words):
+            if len(rest[place]) < FUZZY_LETTERS and not any(
+                place <= at < place + reach for at in told
+            ):
+                place += 1
+                continue
             listed = self._listed(relation.id, rest[place : place + 12])
             if listed:
                 found.append((place, listed[1], Term("value", (listed[0],), listed[0])))
