@@ -43,7 +43,8 @@ _FUNCTION = frozenset(
     "legend sorry unable unknown wherever whenever whatever whoever everything anything something "
     "together following under over beside next near having known asked right born left long yet "
     "well still just said though again ever never always often usually hence thus instead "
-    "meanwhile neither either nor according like unlike toward towards along around besides despite".split()
+    "meanwhile neither either nor according like unlike toward towards along around besides "
+    "despite".split()
 )
 
 
