@@ -183,10 +183,13 @@ def _margins(
     keys, paired = rates_of_pairs(pairs, ["suite"])
     suites = [key[0] for key in keys]
     _check_suites(rule, suites)
+    members: list[tuple[str, ...]] = (
+        [(suite,) for suite in suites] if rule.each else [tuple(suites)]
+    )
     if rule.each:
-        contrasts, members = paired.contrasts(detectable=False), [(suite,) for suite in suites]
+        contrasts = paired.contrasts(detectable=False)
     else:
-        contrasts, members = paired.macro([range(len(suites))]), [tuple(suites)]
+        contrasts = paired.macro([range(len(suites))])
     low, high = one_sided(contrasts.limits, rule.confidence)
     p = contrasts.p_above(rule.margin)
     if itself:  # nothing differs, so nothing is estimated

@@ -207,8 +207,10 @@ def same_model(first: Audit, second: Audit) -> bool:
 
 def _fundamental(one: Audit, other: Audit) -> list[tuple[str, str, str]]:
     """What must be equal: (what, here, there)."""
-    stories = [_story(side) for side in (one, other)]
-    return [("story", *stories), ("grader version", one.grader, other.grader)]
+    return [
+        ("story", _story(one), _story(other)),
+        ("grader version", one.grader, other.grader),
+    ]
 
 
 def _story(side: Audit) -> str:

@@ -207,7 +207,7 @@ def _counts(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same_number(
-    first: pd.DataFrame, second: pd.DataFrame, cells: pd.MultiIndex
+    first: pd.DataFrame, second: pd.DataFrame, cells: pd.Index
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of samples with the same number, and those that differ, for each of `cells`."""
     columns = [*CELL, "sample", "verdict"]
