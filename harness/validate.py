@@ -5,7 +5,7 @@ Read the sets, run the graders, measure, keep a grader card, and point at the wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,8 +77,8 @@ def validate(
     *,
     sample: int | None = None,
     on_progress: OnProgress | None = None,
-) -> list[Measured]:
-    """Measure the graders on files of labels, {kind: files}, in the order of KINDS.
+) -> Iterator[Measured]:
+    """Measure the graders on files of labels, {kind: files}, set by set in the order of KINDS.
 
     sample: at most so many clusters of each file, drawn at random. All files are read
     before a grader runs, so that a wrong line is told at once.
@@ -88,7 +88,7 @@ def validate(
     sets = [one.sample(sample) if sample else one for one in read_sets(files)]
     total = sum(len(labelled.items) for labelled in sets)
     report = on_progress or (lambda progress: None)
-    done, measured = 0, []
+    done = 0
     for labelled in sets:
 
         def advance(more: int, note: str = labelled.stem) -> None:
@@ -100,8 +100,7 @@ def validate(
         grader = judge_of(labelled)
         judged = grader.judge(labelled, on_done=advance)
         fitted = grader.fitted_on(labelled)
-        measured.append(measure(labelled, judged, grader=grader.name, fitted=fitted))
-    return measured
+        yield measure(labelled, judged, grader=grader.name, fitted=fitted)
 
 
 def read_sets(files: Mapping[str, Sequence[Path]]) -> list[LabelledSet]:

@@ -76,16 +76,17 @@ def validate(
         raise UsageError("--fit: nothing to fit on; name answers with --grounding FILE")
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
-    with ProgressDisplay(open_console(err=True)) as display:
-        measured = measure_all(
-            {kind: paths or [] for kind, paths in files.items()}, sample=sample, on_progress=display
-        )
     folder = cards or cards_folder()
+    measured = []
+    with ProgressDisplay(open_console(err=True)) as display:
+        found = {kind: paths or [] for kind, paths in files.items()}
+        for one in measure_all(found, sample=sample, on_progress=display):
+            keep_card(one, folder)  # at once: what is measured stays, whatever stops the rest
+            measured.append(one)
     console = open_console()
     for one in measured:
         print_measured(one, console, worst=worst)
-    kept = [keep_card(one, folder) for one in measured]
-    typer.echo(f"\n{len(kept)} grader cards in {folder}")
+    typer.echo(f"\n{len(measured)} grader cards in {folder}")
     if json_out:
         write_json(json_out, to_data(measured))
         typer.echo(str(json_out))
