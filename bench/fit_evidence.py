@@ -86,7 +86,7 @@ def main() -> None:
     answers, rows = measured(answers, grader, whole=False, cache=chosen.cache)
     report = validated(items, flat, truth)
     fitted = fit(flat, truth, weights(items, truth))
-    data = trees_data(fitted, digits=4)
+    data = trees_data(fitted)
     rule, report["answers, rendered"] = answer_rule(answers, rows, fitted)
     text = json.dumps(
         {

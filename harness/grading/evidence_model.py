@@ -89,25 +89,24 @@ class Trees:
         )
 
 
-def trees_data(fitted: Any, *, digits: int = 8) -> dict[str, Any]:
+def trees_data(fitted: Any) -> dict[str, Any]:
     """Plain data of a binary HistGradientBoostingClassifier.
 
-    digits: of thresholds, one more than the features were rounded to, at least: a threshold
-    lies midway between two values.
+    Thresholds keep every digit: one may be a value that rows have, and those go left.
     """
-    trees = [_tree_data(predictor.nodes, digits) for (predictor,) in fitted._predictors]
+    trees = [_tree_data(predictor.nodes) for (predictor,) in fitted._predictors]
     depth = max(int(predictor.nodes["depth"].max()) for (predictor,) in fitted._predictors)
     return {"base": float(fitted._baseline_prediction.item()), "depth": depth, "trees": trees}
 
 
-def _tree_data(nodes: Any, digits: int) -> dict[str, list[float]]:
+def _tree_data(nodes: Any) -> dict[str, list[float]]:
     import numpy
 
     leaf = nodes["is_leaf"].astype(bool)
     own = numpy.arange(len(nodes))
     columns = {
         "feature": numpy.where(leaf, 0, nodes["feature_idx"]),
-        "threshold": numpy.where(leaf, 0.0, nodes["num_threshold"]).round(digits),
+        "threshold": numpy.where(leaf, 0.0, nodes["num_threshold"]),
         "left": numpy.where(leaf, own, nodes["left"]),
         "right": numpy.where(leaf, own, nodes["right"]),
         "value": numpy.where(leaf, nodes["value"], 0.0).round(4),
