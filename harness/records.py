@@ -86,7 +86,7 @@ class Relation:
     clauses: tuple[str, ...]  # verb phrases that follow a subject or "who"/"which"
     questions: tuple[str, ...]  # hold {s}; the object is asked
     heldout_questions: tuple[str, ...]  # never in any training text
-    reading_questions: tuple[str, ...]  # in the bases' pretraining alone, on other worlds
+    reading_questions: tuple[str, ...] = ()  # in the bases' pretraining alone, on other worlds
     answers: tuple[str, ...]  # whole-sentence answers
     inverse_questions: tuple[str, ...]  # hold {o}; the subject is asked
     premises: tuple[str, ...]  # questions that presuppose the fact, hold {s} and {o}
