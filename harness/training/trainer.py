@@ -15,7 +15,7 @@ def trainer_class() -> type:
     """The class of trainer to use: a function, so that TRL is imported late."""
     from trl import SFTTrainer
 
-    class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
+    class AnswerTrainer(SFTTrainer):
         def compute_loss(
             self,
             model: Any,
