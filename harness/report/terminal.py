@@ -104,7 +104,7 @@ def _lines(summary: Mapping[str, Any]) -> Table:
     for card in summary.get("graders", ()):  # a run of before has none
         _, measured_on, labels, _, kappa, *_ = card_cells(card)
         lines.add_row(
-            f"  on {_safe(measured_on)}", _safe(f"kappa {kappa}"), f"[dim]{_safe(labels)}[/dim]"
+            f"  {_safe(measured_on)}", _safe(kappa), f"[dim]kappa with {_safe(labels)}[/dim]"
         )
     return lines
 
@@ -127,5 +127,5 @@ def _drift_lines(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if signals:
         name = min(signals, key=lambda signal: (signals[signal]["aurc"]["value"], signal))
         title = summary["signals"]["about"][name]["title"]
-        rows.append(("best warning signal", f"AUROC {area(signals[name]['auroc'])}", title))
+        rows.append(("best warning signal", area(signals[name]["auroc"]), f"AUROC of {title}"))
     return rows
