@@ -58,7 +58,8 @@ def verdict_bars(summary: Mapping[str, Any]) -> str:
         .mark_bar(height=17, aria=False)
         .encode(
             y=y,
-            x=alt.X("start:Q", title="share of scored answers", axis=alt.Axis(format="%")),
+            x=alt.X("start:Q", title="share of scored answers", axis=alt.Axis(format="%"),
+                    scale=alt.Scale(domain=[0, 1])),
             x2="end:Q",
             color=alt.Color("verdict:N", title=None,
                             scale=alt.Scale(domain=names, range=list(COLOURS.values()))),
