@@ -187,7 +187,8 @@ def test_a_backend_that_answers_something_else_is_stopped(adapter, tmp_path):
               open_backend=lambda *_: Opened(backend=backend, context=4096))  # fmt: skip
 
 
-def test_the_preview_tells_size_and_time_and_writes_nothing(adapter, tmp_path):
+def test_the_preview_tells_size_and_time_and_writes_nothing(adapter, tmp_path, monkeypatch):
+    monkeypatch.setenv("BORDOR_HOME", str(tmp_path / "home"))  # where no speed is known yet
     out = tmp_path / "reports"
     found = preview(small(adapter, out), open_backend=scripted())
     assert not out.exists()

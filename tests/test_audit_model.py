@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -139,8 +140,10 @@ def wait_for_answers(out: Path, lines: int, process: subprocess.Popen) -> None:
 
 
 def test_ctrl_c_ends_with_130_and_tells_how_to_go_on(adapter, tmp_path):
+    # Started in the background by a script, this test would hand down an ignored SIGINT.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command(adapter, tmp_path), stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+                          stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:  # fmt: skip
         wait_for_answers(tmp_path, 0, process)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
