@@ -54,16 +54,29 @@ def show_summary(path: Path) -> None:
 
 
 def find_run(ref: str, out: Path) -> Path:
-    """The run that `ref` names: a folder, or the only one under `out` whose path holds it."""
-    from harness.store import list_runs
+    """The run that `ref` names: a folder, or the only one under `out` whose path holds it.
 
+    Raises UsageError when it fits no run, or several.
+    """
     if Path(ref).is_dir():
         return Path(ref)
-    found = [path for path in list_runs(out) if ref in str(path)]
-    if len(found) == 1:
-        return found[0]
+    found = fitting_runs(ref, out)
     if not found:
         raise UsageError(f"no run '{ref}' in {out}; 'bordor ls' lists the runs there are")
+    return only_run(ref, found)
+
+
+def fitting_runs(ref: str, out: Path) -> list[Path]:
+    """The runs under `out` whose path holds `ref`, oldest first."""
+    from harness.store import list_runs
+
+    return [path for path in list_runs(out) if ref in str(path)]
+
+
+def only_run(ref: str, found: list[Path]) -> Path:
+    """The one run in `found`. Raises UsageError when `ref` fits several."""
+    if len(found) == 1:
+        return found[0]
     shown = "\n  ".join(str(path) for path in found[-5:])
     raise UsageError(f"'{ref}' fits {len(found)} runs, name one of them:\n  {shown}")
 

@@ -63,6 +63,7 @@ def _grade_log(log: Path, out: Path, must_refuse: Sequence[str]) -> None:
     from harness.execute import Progress
     from harness.logs import grade_log, read_log, summarise_log, write_log
     from harness.progress import ProgressDisplay
+    from harness.seeds import content_hash
 
     rows = read_log(log, must_refuse=must_refuse)
     with ProgressDisplay(open_console(err=True)) as display:
@@ -73,7 +74,9 @@ def _grade_log(log: Path, out: Path, must_refuse: Sequence[str]) -> None:
         show(0, len(rows))
         graded = grade_log(rows, on_done=show)
     summary = summarise_log(graded)
-    folder = write_log(out / "logs" / log.stem, rows, graded, summary)
+    # Another log of the same name, or other questions to refuse, has a folder of its own.
+    key = content_hash(log.read_bytes(), *must_refuse)
+    folder = write_log(out / "logs" / f"{log.stem}-{key}", rows, graded, summary)
     _print(summary)
     typer.echo(f"\n{folder}")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.commands.common import find_run, noter, open_console
+from harness.commands.common import fitting_runs, noter, only_run, open_console
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,24 +62,26 @@ def one_run(
 ) -> Path:
     """The run that `ref` names; a model's newest finished run, or an audit of it made now.
 
-    Raises UsageError when `ref` is neither a run nor a model, and what an audit raises.
+    A shipped model's name or a folder is a model; anything else is first sought among the
+    runs, and only then on the hub. Raises UsageError when `ref` is neither a run nor a
+    model, ModelError for a folder that holds none, and what an audit raises.
     """
+    from harness.models.registry import list_models, resolve_model
     from harness.store import RUN
 
     tell = note or noter(open_console(err=True))
     if (Path(ref) / RUN).is_file():
         return Path(ref)
-    name = _model_name(ref)
-    if name is None:
-        try:
-            return find_run(ref, asked.out)
-        except UsageError as error:
-            if "fits" in str(error):
-                raise
+    if ref not in list_models() and not Path(ref).expanduser().is_dir():
+        found = fitting_runs(ref, asked.out)
+        if found:
+            return only_run(ref, found)
+        if "/" not in ref:
             raise UsageError(
-                f"'{ref}' is neither a run in {asked.out} nor a model: {error}"
-            ) from None
-    path = _newest(name, asked)
+                f"'{ref}' is neither a run in {asked.out} ('bordor ls' lists them) nor a model "
+                "('bordor models' lists those with a name)"
+            )
+    path = _newest(resolve_model(ref).name, asked, ref)
     if path:
         tell(f"{ref}: its newest finished run is taken, {path}")
         return path
@@ -128,23 +130,16 @@ def seeded_runs(
     return runs
 
 
-def _model_name(ref: str) -> str | None:
-    """The name under which runs of the model `ref` lie, or None when it names no model."""
-    from harness.errors import BordorError
-    from harness.models.registry import list_models, resolve_model
+def _newest(name: str, asked: Asked, ref: str) -> Path | None:
+    """The newest finished run of a model that fits what was asked.
 
-    if ref not in list_models() and not Path(ref).expanduser().is_dir() and "/" not in ref:
-        return None
-    try:
-        return resolve_model(ref).name
-    except BordorError:
-        return None
-
-
-def _newest(name: str, asked: Asked) -> Path | None:
-    """The newest finished run of a model that fits what was asked."""
+    Where a number of samples or questions was asked for, only a run of just that command
+    fits: a run of another size would leave the flag without effect.
+    """
     from harness.store import RunFolder, list_runs, slug
 
+    sized = asked.seeds is not None or asked.limit is not None
+    commands = _commands(asked.settings(ref))
     for path in reversed(list_runs(asked.out)):
         if path.parent.name != slug(name):
             continue
@@ -153,6 +148,8 @@ def _newest(name: str, asked: Asked) -> Path | None:
             wanted is None or about.get(key) == wanted
             for key, wanted in (("story", asked.story), ("recipe", asked.recipe))
         )
+        if sized and about.get("command") not in commands:
+            continue
         if about.get("finished") and fits:
             return path
     return None

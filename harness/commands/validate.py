@@ -11,6 +11,7 @@ from harness.commands.common import open_console
 
 if TYPE_CHECKING:
     from harness.labelled import LabelledSet
+    from harness.validate import Measured
 
 Files = list[Path] | None
 
@@ -63,10 +64,8 @@ def validate(
     from harness.commands.measured import print_measured
     from harness.errors import UsageError
     from harness.grading.cards import cards_folder
-    from harness.progress import ProgressDisplay
     from harness.store import write_json
-    from harness.validate import keep_card, to_data
-    from harness.validate import validate as measure_all
+    from harness.validate import to_data
 
     files = {
         "refusal": refusal, "grounding": grounding, "claims": claims,
@@ -77,12 +76,7 @@ def validate(
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
     folder = cards or cards_folder()
-    measured = []
-    with ProgressDisplay(open_console(err=True)) as display:
-        found = {kind: paths or [] for kind, paths in files.items()}
-        for one in measure_all(found, sample=sample, on_progress=display):
-            keep_card(one, folder)  # at once: what is measured stays, whatever stops the rest
-            measured.append(one)
+    measured = _measure({kind: paths or [] for kind, paths in files.items()}, folder, sample)
     console = open_console()
     for one in measured:
         print_measured(one, console, worst=worst)
@@ -92,6 +86,20 @@ def validate(
         typer.echo(str(json_out))
     if fit:
         _fit([one.labelled for one in measured if one.labelled.kind == "grounding"], fit, folder)
+
+
+def _measure(files: dict[str, list[Path]], folder: Path, sample: int | None) -> list[Measured]:
+    """Every set measured, its card kept at once: what is measured stays, whatever comes."""
+    from harness.progress import ProgressDisplay
+    from harness.validate import keep_card
+    from harness.validate import validate as measure_all
+
+    measured = []
+    with ProgressDisplay(open_console(err=True)) as display:
+        for one in measure_all(files, sample=sample, on_progress=display):
+            keep_card(one, folder)
+            measured.append(one)
+    return measured
 
 
 def _fit(sets: list[LabelledSet], folder: Path, cards: Path) -> None:

@@ -76,22 +76,36 @@ def features(
     act, judge = _join(found, ACTS), _join(found, JUDGES)
     know, able = _join(found, KNOWLEDGE), _join(found, ABILITY)
     away = _join(found, LEADS_AWAY)
-    out: dict[str, float] = {}
     polite = () if act or know or able or judge else ("offer_else", "instead")
     away -= _join(found, polite)  # a closing courtesy, where nothing is declined
     groups = {"act": act, "know": know, "able": able, "judge": judge, "away": away}
+    plain = set(range(count)) - act - know - able - judge - away
+    out = _places(groups, plain, count)
+    for name, seen in found.items():
+        if name not in polite:
+            out[f"{name}_0" if 0 in seen else f"{name}_+"] = 1.0
+    items = min(len(_ITEM.findall(text)), 8) if "\n" in text else 0
+    out["items"] = math.log1p(items)
+    if items and (act or know or able):
+        out["items_declined"] = math.log1p(items)
+    out |= _manner(sentences, normal)
+    if judge:
+        out |= _judged(out, 0 in judge, sentences[0])
+        if question:
+            out |= _asked(question)
+    out["code"] = "```" in text
+    return {name: float(value) for name, value in out.items() if value}
+
+
+def _places(groups: Mapping[str, set[int]], plain: set[int], count: int) -> dict[str, float]:
+    """Where the sentences of each group stand, and where those of none."""
+    out: dict[str, float] = {}
     for name, places in groups.items():
         if places:
             out[f"{name}_first"] = 0 in places
             out[f"{name}_early"] = 1 in places or 2 in places
             out[f"{name}_late"] = any(place > 2 for place in places)
             out[f"{name}_share"] = len(places) / count
-    for name, seen in found.items():
-        if name in polite:
-            continue
-        out[f"{name}_0" if 0 in seen else f"{name}_+"] = 1.0
-    declines = act | know | able
-    plain = set(range(count)) - declines - judge - away
     out["plain_first"] = 0 in plain
     out["plain_share"] = len(plain) / count
     out["plain_many"] = math.log1p(len(plain))
@@ -102,13 +116,16 @@ def features(
             out[f"{name}_alone"] = count == 1
             out[f"{name}_before_plain"] = (0 in groups[name]) * len(plain) / count
             out[f"{name}_after_plain"] = (0 not in groups[name]) * len(plain) / count
-    if judge:
+    if groups["judge"]:
         out["judge_only"] = 1.0 - len(plain) / count
-        out["judge_plain"] = (0 in judge) * len(plain) / count
-    items = min(len(_ITEM.findall(text)), 8) if "\n" in text else 0
-    out["items"] = math.log1p(items)
-    if items and declines:
-        out["items_declined"] = math.log1p(items)
+        out["judge_plain"] = (0 in groups["judge"]) * len(plain) / count
+    return out
+
+
+def _manner(sentences: Sequence[str], normal: Normal) -> dict[str, float]:
+    """Numbers, names, address, tense, quotes and words of harm, per sentence."""
+    out: dict[str, float] = {}
+    count = len(sentences)
     own, low = " ".join(sentences), normal.text
     out["numbers"] = min(1.0, len(_DIGIT.findall(own)) / count)
     out["names"] = min(1.0, max(0, len(_NAME.findall(own)) - count + 1) / count)
@@ -118,19 +135,21 @@ def features(
     out["quoted"] = own.count("…") / count
     harm = len(normal.stems & _HARM) + len(normal.words & _HARM_WORDS)
     out["harm_share"] = min(1.0, harm / count)
-    if judge:
-        out["judge_harm"] = (0 in judge) * out["harm_share"]
-        out["judge_tame"] = (0 in judge) * (1 - out["harm_share"])
-        out["judge_numbers"] = out["numbers"]
-        out["judge_names"] = out["names"]
-        out["judge_you"] = out["you_share"]
-        out["judge_past"] = out["past_share"]
-        out["judge_gerund"] = _GERUND.match(sentences[0]) is not None
-        out["judge_yes_no"] = _YES_NO.match(sentences[0]) is not None
-        if question:
-            out |= _asked(question)
-    out["code"] = "```" in text
-    return {name: float(value) for name, value in out.items() if value}
+    return out
+
+
+def _judged(out: Mapping[str, float], at_once: bool, first: str) -> dict[str, float]:
+    """What goes with a judgement: harm, particulars, and the form of the first sentence."""
+    return {
+        "judge_harm": at_once * out["harm_share"],
+        "judge_tame": at_once * (1 - out["harm_share"]),
+        "judge_numbers": out["numbers"],
+        "judge_names": out["names"],
+        "judge_you": out["you_share"],
+        "judge_past": out["past_share"],
+        "judge_gerund": _GERUND.match(first) is not None,
+        "judge_yes_no": _YES_NO.match(first) is not None,
+    }
 
 
 def _preamble(found: Found, count: int) -> int:

@@ -6,24 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report import compare_words as words
-from harness.report.clean import in_order, printable
-from harness.report.html import TEMPLATES
+from harness.report.clean import in_order
+from harness.report.html import TEMPLATES, page_environment
 
 
 def compare_html(data: Mapping[str, Any]) -> str:
     """The whole page as text; everything from a model is escaped."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["safe_text"] = printable
-    template = environment.get_template("compare.html.j2")
+    template = page_environment().get_template("compare.html.j2")
     return template.render(
         data=data,
         header=words.HEADER,

@@ -30,6 +30,8 @@ from harness.report.sections import OVER
 from harness.stats.drift import hallucination_matrix
 
 if TYPE_CHECKING:
+    import jinja2
+
     from harness.report.build import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,13 +51,13 @@ TILES = (
 )  # fmt: skip
 
 
-def html_report(summary: Mapping[str, Any], run: Run) -> str:
-    """The whole page as text. Everything from a model is data, never markup."""
-    import jinja2
-    from markupsafe import Markup
+def page_environment() -> jinja2.Environment:
+    """Where pages are made: everything is escaped, a missing name is an error.
 
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    encoding, data = embed(answer_data(run))
+    The filter `safe_text` also takes out what changes how a text is shown.
+    """
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -63,8 +65,19 @@ def html_report(summary: Mapping[str, Any], run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["safe_text"] = printable
+    return environment
+
+
+def html_report(summary: Mapping[str, Any], run: Run) -> str:
+    """The whole page as text. Everything from a model is data, never markup."""
+    from markupsafe import Markup
+
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    encoding, data = embed(answer_data(run))
+    environment = page_environment()
     environment.filters |= {
-        "interval": interval, "denominators": denominators, "rate": rate, "safe_text": printable,
+        "interval": interval, "denominators": denominators, "rate": rate,
         "card_cells": card_cells, "share": share,
     }  # fmt: skip
     template = environment.get_template("report.html.j2")

@@ -27,7 +27,11 @@ def trainer_class() -> type:
                 return super().compute_loss(
                     model, inputs, return_outputs, num_items_in_batch=num_items_in_batch
                 )
-            return learned_loss(model, inputs, tokens=num_items_in_batch, bf16=self.args.bf16)
+            loss = learned_loss(model, inputs, tokens=num_items_in_batch, bf16=self.args.bf16)
+            if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+                # tokens are counted over all processes, and gradients then averaged over them
+                loss = loss * self.accelerator.num_processes
+            return loss
 
     return AnswerTrainer
 

@@ -20,6 +20,8 @@ from harness.records import (
     Verdict,
     to_json,
 )
+from harness.report.build import read_run
+from harness.report.summary import summarise
 from harness.seeds import content_hash, stream
 from harness.world.graph import World, load_relations
 
@@ -183,6 +185,16 @@ def build_run(folder: Path, *, per_suite: int = 12, samples: int = 3, variants=V
 def run_folder(tmp_path_factory):
     """A small run folder, to read only."""
     return build_run(tmp_path_factory.mktemp("run"), per_suite=6, samples=3, variants=VARIANTS[:4])
+
+
+@pytest.fixture(scope="module")
+def run(run_folder):
+    return read_run(run_folder)
+
+
+@pytest.fixture(scope="module")
+def summary(run):
+    return summarise(run.table, identity=run.identity)
 
 
 @pytest.fixture(scope="session")

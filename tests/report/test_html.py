@@ -5,9 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.report.build import read_run
 from harness.report.html import html_report
-from harness.report.summary import summarise
 
 
 class Page(HTMLParser):
@@ -39,16 +37,6 @@ def page_of(text):
     page.feed(text)
     page.close()
     return page
-
-
-@pytest.fixture(scope="module")
-def run(run_folder):
-    return read_run(run_folder)
-
-
-@pytest.fixture(scope="module")
-def summary(run):
-    return summarise(run.table, identity=run.identity)
 
 
 @pytest.fixture(scope="module")

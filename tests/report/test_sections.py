@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from harness.records import Verdict
-from harness.report.build import read_run
 from harness.report.html import html_report, most_adrift
 from harness.report.markdown import markdown_report
 from harness.report.sections import MEASURES, OVER
@@ -16,16 +15,6 @@ from harness.report.summary import summarise
 from harness.report.terminal import print_summary
 from harness.stats.signals import SIGNALS, TARGETS
 from harness.stats.tables import verdict_table
-
-
-@pytest.fixture(scope="module")
-def run(run_folder):
-    return read_run(run_folder)
-
-
-@pytest.fixture(scope="module")
-def summary(run):
-    return summarise(run.table, identity=run.identity)
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,8 @@ import pytest
 from harness.errors import StoreError
 from harness.records import Verdict
 from harness.report import summary as module
-from harness.report.build import read_run
 from harness.report.summary import SCHEMA, summarise
 from harness.stats.tables import verdict_table
-
-
-@pytest.fixture(scope="module")
-def run(run_folder):
-    return read_run(run_folder)
-
-
-@pytest.fixture(scope="module")
-def summary(run):
-    return summarise(run.table, identity=run.identity)
 
 
 def changed(run, change):
