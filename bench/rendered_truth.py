@@ -86,7 +86,7 @@ def graded(
     """Every rendered answer with its grade, and whether the encoder was asked."""
     for world in worlds(count):
         grader = WorldGrader(world, exposures(world), meaning=meaning)
-        cases = [c for c in render(world, seed=seed, per_fact=per_fact) if c.held_out in halves]
+        cases = list(render(world, seed=seed, per_fact=per_fact, halves=halves))
         start = time.process_time()
         for case in cases:
             before = meaning.asked if meaning else 0

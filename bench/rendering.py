@@ -6,10 +6,10 @@ A *way* says whether and how the answer is false; a *style* is what stands aroun
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from phrasings import PHRASINGS, is_held_out
+from phrasings import phrasings
 from wording import deny, in_words, lower_start
 
 from harness.records import Exposure, Fact, Question, Relation
@@ -46,6 +46,7 @@ class Case:
     style: str
     relation: str
     held_out: bool
+    form: str = ""
 
 
 def exposures(world: World) -> dict[str, Exposure]:
@@ -54,9 +55,14 @@ def exposures(world: World) -> dict[str, Exposure]:
     return {f.id: Exposure.TRAINED if f.id in told else Exposure.UNSTATED for f in world.facts}
 
 
-def render(world: World, *, seed: int, per_fact: int = 4) -> Iterator[Case]:
-    """Rendered answers about one world: `per_fact` for each fact and each half of the phrasings."""
-    return _Renderer(world, seed).cases(per_fact)
+def render(
+    world: World, *, seed: int, per_fact: int = 4, halves: Sequence[bool] = (False, True)
+) -> Iterator[Case]:
+    """Rendered answers about one world: `per_fact` for each fact and each half of the phrasings.
+
+    halves: False for the development phrasings, True for the blind ones.
+    """
+    return _Renderer(world, seed).cases(per_fact, halves)
 
 
 class _Renderer:
@@ -69,9 +75,9 @@ class _Renderer:
         for fact in self.told:
             self.by_subject.setdefault(fact.subject, []).append(fact)
 
-    def cases(self, per_fact: int) -> Iterator[Case]:
+    def cases(self, per_fact: int, halves: Sequence[bool]) -> Iterator[Case]:
         for fact in self.world.facts:
-            for held_out in (False, True):
+            for held_out in halves:
                 told = fact.id in self.world.told_ids
                 for number in range(per_fact if told else per_fact // 2):
                     rng = stream(self.seed, self.world.name, fact.id, held_out, number)
@@ -241,12 +247,8 @@ class _Renderer:
     ) -> Case | None:  # fmt: skip
         style = style or rng.choice(STYLES)
         relation = self.world.relation[said.relation]
-        forms = [
-            t
-            for i, t in enumerate(PHRASINGS[relation.id])
-            if is_held_out(relation.id, i) == held_out
-        ]
-        form = rng.choice(forms)
+        form = rng.choice(phrasings(relation.id, held_out=held_out))
+        template = form
         subject = called or self._label(said.subject)
         object = self._spoken(relation, said.object, rng)
         if denied:
@@ -260,7 +262,7 @@ class _Renderer:
             text = fill(form, s=subject, o=object)
         return Case(
             question=question, text=text, false=way in FALSE_WAYS, way=way, style=style,
-            relation=relation.id, held_out=held_out,
+            relation=relation.id, held_out=held_out, form=template,
         )  # fmt: skip
 
     def _text(

@@ -65,7 +65,7 @@ class Describer:
         else:
             return None
         relation = self._nouns.get(noun)
-        if relation is None:
+        if relation is None or lows[stop : stop + 2] == ["gave", "birth"]:
             return None
         where = self._world.relation[relation].range == "place"
         if self._claims(linked, begin, stop, where=where):

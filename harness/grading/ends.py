@@ -16,13 +16,15 @@ _ABSENT = (UNKNOWN, INVENTED)
 _OF = frozenset(["of", "to", "for"])
 _HAVING = frozenset(
     "had called named name knew known regarded considered took saw as with spoke find found chose "
-    "chosen call calls have gained needed wanted".split()
+    "chosen call calls have gained needed wanted counted viewed deemed thought held made treated "
+    "reckoned seen saw acknowledged accepted claimed recognised recognized remembered".split()
 )
 _HAD = (("had",), ("called",), ("knew",))
 _CALLED = frozenset(["called", "named", "was", ":", ","])
 _LINKS = frozenset("with to of under from beside over for on by in than towards toward after "
                    "before near".split())  # fmt: skip
 MUTUAL = ("companion", "near")  # what is said of these holds the other way round
+ENMITY = "enemy"  # "a foe of" may be said of either
 _REACH = 5  # words between a noun and the name that it belongs to
 
 
@@ -97,7 +99,9 @@ def _between(
     if len(units) < 2:
         return None
     if part in (OBJECT_ROLE, SUBJECT_ROLE):
-        return _by_role(plain.words, piece, units, part, cue)
+        ends = _by_role(plain.words, piece, units, part, cue)
+        loose = relation.id == ENMITY and ends is not None and "of" in plain.words[cue[0] : cue[1] + 1]
+        return replace(ends, either_way=True) if ends is not None and loose else ends
     if part in (FORWARD, BACKWARD):
         return _by_verb(plain.words, piece, units, part, cue)
     return _ends(units[0], units[1], either_way=True) if len(units) == 2 else None
@@ -174,6 +178,9 @@ def _owner(
 def _titled(words: Sequence[str], units: Sequence[Unit], cue: tuple[int, int]) -> Unit | None:
     """Who: "the tutor Oswenna", "a father named Hardun"; not "the tutor Visgar had"."""
     place = cue[1]
+    fronted = words[max(0, cue[0] - 2) : cue[0]]
+    if fronted[:1] in (("as",), ("for",)) and words[place : place + 1] == (",",):
+        return None  # "As a teacher, Torvash had Oswenna"
     if (
         any(unit.places[-1] == place for unit in units)
         and tuple(words[place + 1 : place + 2]) in _HAD

@@ -68,7 +68,7 @@ _META = re.compile(
 
 
 _ROUNDABOUT = tuple(
-    (re.compile(pattern, re.IGNORECASE), instead)
+    (re.compile(pattern, 0 if "[A-Z]" in pattern else re.IGNORECASE), instead)
     for pattern, instead in (
         (r"\bno (?:greater|bigger|worse|better|other|fiercer|dearer|closer) ([\w-]+) "
          r"(?:than|but)\b", r"a \1 called"),
@@ -78,6 +78,13 @@ _ROUNDABOUT = tuple(
         (r"\bnowhere without\b", "everywhere with"),
         (r"\bif there (?:is|was) (?:one|any) ?(?:thing|person|place|man|woman|one)?\s+"
          r"(?:that |whom |who |which )?(.{3,80}?), (?:it|that) (?:is|was) ", r"what \1 was "),
+        (r"\bif (.{3,60}?) (?:anyone|anybody|anything|any (?:one|man|woman|person|place|thing))"
+         r"(?: at all| in the world| on earth)?, (?:it|that) (?:is|was) ", r"\1 "),
+        (r"\bwhose name (?:is|was) |\b(?:by|with|under) the name of ", "called "),
+        (r"\b(?:went|goes|answered|answers) called ", "was "),
+        (r"\b([A-Z][a-z]+)-(born|based) ", r"\2 in \1 , "),
+        (r"\b([A-Z][a-z]+)-(born|based)\b", r"\2 in \1"),
+        (r"\b(?:did|does|do) not (\w+) alone,? but with\b", r"\1 with"),
         (r"-years?-olds?\b", " years old"),
         (r"\bneither (.{2,60}?) nor (.{2,60}?) (was|were|is|are|had|has|could|can)\b",
          r"\1 and \2 \3 not"),
@@ -100,8 +107,6 @@ class Framed:
 
 def _plain_terms(sentence: str) -> str:
     """Turn negations that deny nothing into what they say: "no greater foe than" is "a foe"."""
-    if "o" not in sentence and "-" not in sentence:
-        return sentence
     for pattern, instead in _ROUNDABOUT:
         sentence = pattern.sub(instead, sentence)
     return sentence

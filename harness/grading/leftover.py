@@ -20,6 +20,7 @@ def left_over(
     spoken: the terms of the sentence, pronouns included.
     """
     denied = set(reading.plain.negations) if read else set()  # "Hardun, not Igodo"
+    denied |= {n + 1 for n in denied if reading.plain.words[n : n + 1] and _light(reading, n)}
     left = [
         reading.terms[i]
         for i in sorted(reading.terms)
@@ -39,6 +40,11 @@ def left_over(
     if extra:
         return [Found(reading.text, None, extra[0], None, basis="none")]
     return [nothing] if len(_loose_words(reading)) >= SOME else []
+
+
+def _light(reading: Reading, place: int) -> bool:
+    """A word that may stand between "not" and a name: "taught by Oswenna, not by Igodo"."""
+    return reading.plain.words[place] in ("by", "with", "in", "from", "to", "of", "for", "the")
 
 
 def _loose_words(reading: Reading) -> list[str]:

@@ -16,7 +16,7 @@ from harness.grading.frame import Term
 from harness.grading.numbers import NUMBER_WORDS
 
 _CHAIN = (",", "and", "or")
-_BREAKS = frozenset([";", ":", "but", "while", "whereas", "although", "though", "because"])
+_BREAKS = frozenset([";", "but", "while", "whereas", "although", "though", "because"])
 _RELATIVE = frozenset(["who", "which", "where"])
 
 
@@ -69,13 +69,15 @@ def pieces_of(
         elif word in _RELATIVE:
             if any(unit.places[-1] < place for unit in units):
                 cuts.append(place)
-        elif word in ("and", ",", "then") and place > cuts[-1]:
+        elif word in ("and", ",", "then", ":") and place > cuts[-1]:
             if words[place - 1].split("-")[0] in NUMBER_WORDS:
                 continue  # "three hundred and forty"
+            if word == "," and words[place + 1 : place + 2] in (("as",), ("being",)):
+                continue  # "in the Order, as a member"
             rest = range(place + 1, _next_joint(words, place + 1, inside))
             before = range(cuts[-1], place)
             ends = sum(p in terms for p in before) + (words[cuts[-1]] in _RELATIVE)
-            told = any(names[p] for p in before) and ends > (word == ",")
+            told = any(names[p] for p in before) and ends > (word in ",:")
             if told and any(names[p] for p in rest) and not _aside(words, place, terms):
                 cuts.append(place)
     cuts.append(len(words))
@@ -126,6 +128,8 @@ def _units(words: Sequence[str], terms: Mapping[int, Term]) -> list[Unit]:
                 step += 1
             if step == after or step not in terms or terms[step].kind != terms[place].kind:
                 break
+            if words[step + 1 : step + 2] == ("'s",):
+                break  # "Torvash, Hardun's pupil"
             places.append(step)
             after = step + 1
         closed = after >= len(words) or words[after] in (",", ";", "were", "was")

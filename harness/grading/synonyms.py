@@ -45,6 +45,7 @@ class Cue:
     relation: str
     part: str
     negative: bool = False  # it needs a negation ("could not bear")
+    noun: bool = False  # a noun for a person, so no form in -ed or -ing will do
     exact: str = ""  # the one form of the word that will do ("years", not "year")
 
     @property
@@ -117,7 +118,8 @@ def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[Cue]:
                 stems = stems_of(bare, canonical)
                 if stems:
                     negative = bare != (exact or word)
-                    found[Cue(stems, relation.id, part, negative, exact)] = None
+                    noun = part in (OBJECT_ROLE, SUBJECT_ROLE) and not bare.endswith(("ed", "ing"))
+                    found[Cue(stems, relation.id, part, negative, noun, exact)] = None
     return list(found)
 
 
