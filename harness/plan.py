@@ -122,7 +122,8 @@ def make_plan(
     )
 
 
-_Cells = dict[tuple[str, str], tuple[str, tuple[int, ...]]]
+_Said = tuple[tuple[str, str], ...]  # (role, content) of each message
+_Cells = dict[tuple[str, str], tuple[str, tuple[int, ...], _Said]]
 
 
 def _render(
@@ -133,21 +134,26 @@ def _render(
     put: Callable[..., Messages],
     seed: int,
 ) -> _Cells:
-    """The rendered prompt and token ids of every (question id, variant id)."""
-    known: dict[str, tuple[str, tuple[int, ...]]] = {}
+    """The rendered prompt and token ids of every (question id, variant id).
+
+    Where there are no ids, a server renders the chat: its messages are kept then.
+    """
+    known: dict[str, tuple[str, tuple[int, ...], _Said]] = {}
     cells: _Cells = {}
     for question in questions:
         for variant in variants:
             messages = put(question.text, variant, seed=seed)
             key = json.dumps(messages, sort_keys=True, ensure_ascii=False)
             if key not in known:
-                known[key] = encode(messages)
+                prompt, ids = encode(messages)
+                said = tuple((one["role"], one["content"]) for one in messages)
+                known[key] = prompt, ids, () if ids else said
             cells[question.id, variant.id] = known[key]
     return cells
 
 
 def _check_fit(cells: _Cells, *, context: int, max_new_tokens: int) -> None:
-    for (question, variant), (_, ids) in cells.items():
+    for (question, variant), (_, ids, _) in cells.items():
         if len(ids) + max_new_tokens > context:
             raise UsageError(
                 f"question {question} in variant '{variant}' has {len(ids)} tokens; with "
@@ -160,13 +166,17 @@ def _requests(
     cells: _Cells, *, arm: str, samples: int, temperature: float, max_new_tokens: int, seed: int
 ) -> list[Request]:
     """One request for each distinct prompt, in the order of their content hashes."""
-    merged: dict[tuple[str, tuple[int, ...]], list[tuple[str, str]]] = {}
+    merged: dict[tuple[str, tuple[int, ...], _Said], list[tuple[str, str]]] = {}
     for cell, prompt in cells.items():
         merged.setdefault(prompt, []).append(cell)
     requests = [
         Request(
             id=content_hash(
-                arm, prompt, json.dumps(ids), repr((samples, temperature, max_new_tokens, seed))
+                arm,
+                prompt,
+                json.dumps(ids),
+                repr((samples, temperature, max_new_tokens, seed)),
+                *map(repr, said),
             ),
             arm=arm,
             prompt=prompt,
@@ -176,8 +186,9 @@ def _requests(
             temperature=temperature,
             max_new_tokens=max_new_tokens,
             seed=seed,
+            messages=said,
         )
-        for (prompt, ids), served in merged.items()
+        for (prompt, ids, said), served in merged.items()
     ]
     return sorted(requests, key=lambda request: request.id)
 

@@ -162,7 +162,8 @@ class Request:
     `arm` is "adapter" for the model under audit, "base" for the control without the
     adapter, "floor" for the repeat that measures the noise floor. Sample 0 is greedy,
     1..samples are drawn at `temperature`, each from a stream of its own.
-    `cells` are the (question id, variant id) pairs that this prompt serves.
+    `cells` are the (question id, variant id) pairs that this prompt serves. `messages`
+    are the (role, content) of the chat where a server renders it; `token_ids` are empty then.
     """
 
     id: str
@@ -174,11 +175,15 @@ class Request:
     temperature: float
     max_new_tokens: int
     seed: int
+    messages: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One sample of one request. Log-probabilities in nats, one per token of `token_ids`."""
+    """One sample of one request. Log-probabilities in nats, one per token of the answer.
+
+    A server gives no `token_ids`, and not every server gives `logprobs`: empty then.
+    """
 
     request_id: str
     arm: str
@@ -186,7 +191,7 @@ class Answer:
     text: str
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
-    finish_reason: str  # stop, length
+    finish_reason: str  # stop, length; a server may have others
 
 
 @dataclass(frozen=True, kw_only=True)
