@@ -10,15 +10,23 @@ import json
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from harness import speed
 from harness.errors import UsageError
-from harness.execute import Executed, Generates, OnProgress, Progress, execute
+from harness.execute import Executed, OnProgress, Progress, execute
 from harness.grade import grade
+from harness.opening import (
+    OpenBackend,
+    Opened,
+    ServerOptions,
+    open_local,
+    open_server,
+    refuse_server_options,
+)
 from harness.plan import Messages, Plan, make_plan
 from harness.records import Exposure, Question, Variant
 from harness.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
@@ -52,6 +60,7 @@ class Settings:
     seed: int = 0  # of questions, typing errors and samples; adapters are trained at 0
     out: Path = field(default=Path("reports"))
     fresh: bool = False
+    server: ServerOptions = field(default=ServerOptions())
 
     def command(self) -> str:
         """The command that does this audit again, without where it goes."""
@@ -63,33 +72,9 @@ class Settings:
             if value != getattr(standard, name):
                 shown = ",".join(value) if isinstance(value, tuple) else str(value)
                 words += [f"--{name.replace('_', '-')}", shown]
+        if self.server.base:  # how fast a server is asked changes no answer
+            words += ["--base", self.server.base]
         return shlex.join(words)
-
-
-class Audited(Generates, Protocol):
-    """What an audit asks of a backend."""
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What answers, by content."""
-        ...
-
-    def encode(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
-        """The rendered prompt and its token ids."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A backend ready to answer. `difference`: of a logit with and without the adapter."""
-
-    backend: Audited
-    context: int  # tokens
-    difference: float | None = None  # the largest over the probes; None without an adapter
-
-
-# Specification, adapter folder, and chats on which the adapter must be seen to act.
-OpenBackend = Callable[["ModelSpec", Path | None, Sequence[Messages]], Opened]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +111,12 @@ def audit(
     note = on_note or (lambda text: None)
     started = time.monotonic()
     subject = prepare(settings, build=True, on_progress=report, on_note=note)
-    assert subject.adapter is not None
     report(Progress(stage="load", done=0, total=0))
-    opened = (open_backend or open_local)(subject.spec, subject.adapter, probes(subject))
+    opened = open_subject(subject, open_backend)
     plan = plan_audit(subject, opened)
     with _open_run(subject, plan, opened, note) as run:
         executed = execute(plan, opened.backend, run, on_progress=report)
+        run.warn(opened.late_warnings())
         graded_s = _timed(lambda: grade(run, on_progress=report))
         report(Progress(stage="report", done=0, total=0))
         reported_s = _timed(lambda: write_reports(run.path))
@@ -157,6 +142,8 @@ def prepare(
     from harness.world.story import load_story
 
     spec = resolve_model(settings.model, quantisation=settings.quantisation)
+    if not spec.server:
+        refuse_server_options(settings.server)
     settings = _fill_from_card(settings, Path(spec.adapter) if spec.adapter else None)
     assert settings.story is not None and settings.recipe is not None
     world = load_story(settings.story)
@@ -171,7 +158,7 @@ def prepare(
         limit=settings.limit,
         seed=settings.seed,
     )
-    if build and adapter is None:
+    if build and adapter is None and not spec.server:
         adapter = train_adapter(
             spec, story=settings.story, recipe=settings.recipe, seed=0, on_progress=on_progress
         )
@@ -186,25 +173,19 @@ def prepare(
     )
 
 
-def open_local(spec: ModelSpec, adapter: Path | None, chats: Sequence[Messages]) -> Opened:
-    """Load a model with its adapter into this process.
-
-    Raises ModelError when it cannot be loaded, or when its adapter changes no logit.
-    """
-    from harness.backends.local import TransformersBackend
-    from harness.models.loading import load_model
-    from harness.models.proof import prove_adapter_acts
-    from harness.models.template import encode_prompt
-
-    loaded = load_model(spec, adapter=adapter)
-    difference = None
-    if adapter:  # before the backend takes the model over
-        prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
-        difference = prove_adapter_acts(loaded, prompts)
-    return Opened(
-        backend=TransformersBackend(loaded),
-        context=loaded.spec.context,
-        difference=difference,
+def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> Opened:
+    """What answers for the subject: by `open_backend`, on its server, or in this process."""
+    settings, spec, chats = subject.settings, subject.spec, probes(subject)
+    if open_backend or not spec.server:
+        return (open_backend or open_local)(spec, subject.adapter, chats)
+    return open_server(
+        spec,
+        chats,
+        settings.server,
+        samples=settings.seeds,
+        temperature=settings.temperature,
+        max_new_tokens=settings.max_new_tokens,
+        seed=settings.seed,
     )
 
 
@@ -236,6 +217,7 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
             "exposure": subject.exposure,
         },
         context=opened.context,
+        control=opened.control,
     )
     asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
     if plan.answers > MOST_ANSWERS and not asked_for:
@@ -284,9 +266,9 @@ def _exposure(
                 "(its facts differ): train it again with 'bordor build adapter'"
             )
         return exposure
-    if adapter:
+    if adapter or settings.model.startswith("openai:"):
         on_note(
-            f"{adapter} does not say which facts it was trained on; recipe "
+            f"{adapter or settings.model} does not say which facts it was trained on; recipe "
             f"'{settings.recipe}' is assumed"
         )
     return split_exposure(world, trained_share=recipe.data.trained_share, seed=0)
@@ -366,10 +348,30 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         },
         "world": {"name": subject.world.name, "hash": subject.world.hash},
         "exposure": dict(sorted(Counter(map(str, subject.exposure.values())).items())),
-        "adapter": {"folder": str(subject.adapter), "largest_logit_difference": opened.difference},
+        "adapter": {
+            "folder": str(subject.adapter) if subject.adapter else None,
+            "largest_logit_difference": opened.difference,
+        },
         "identity": dict(opened.backend.identity),
+        **opened.found,
+        **_warned([*opened.warnings, *_assumed(subject)]),
         **provenance(),
     }
+
+
+def _warned(sentences: list[str]) -> dict[str, Any]:
+    return {"warnings": sentences} if sentences else {}
+
+
+def _assumed(subject: Subject) -> list[str]:
+    """What the verdicts on a served model rest on, in a sentence."""
+    settings = subject.settings
+    if not subject.spec.server:
+        return []
+    return [
+        f"The server does not say what the model was trained on: verdicts assume story "
+        f"'{settings.story}' told as recipe '{settings.recipe}' splits it."
+    ]
 
 
 def _timed(work: Callable[[], object]) -> float:

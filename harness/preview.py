@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import speed
-from harness.audit import OpenBackend, Opened, Settings, open_local, plan_audit, prepare, probes
+from harness.audit import Settings, open_subject, plan_audit, prepare
 from harness.execute import OnProgress, Progress
+from harness.opening import OpenBackend, Opened
 from harness.plan import Plan, count_answers
 
 PROBE_ANSWERS = 80
@@ -27,7 +28,7 @@ class Preview:
     prompts: int
     answers: dict[str, int]  # by arm
     shards: int
-    longest_prompt: int  # tokens
+    longest_prompt: int  # tokens; 0 where a server counts them
     new_tokens: int  # at most, over all answers
     adapter_ready: bool
     adapter_s: float | None
@@ -53,7 +54,7 @@ def preview(
         settings, build=False, on_progress=report, on_note=on_note or (lambda _: None)
     )
     report(Progress(stage="load", done=0, total=0))
-    opened = (open_backend or open_local)(subject.spec, subject.adapter, probes(subject))
+    opened = open_subject(subject, open_backend)
     plan = plan_audit(subject, opened)
     rate, measured = _speed(subject.spec.name, opened, plan, report)
     filled = subject.settings
@@ -72,7 +73,7 @@ def preview(
         shards=len(plan.shard_sizes),
         longest_prompt=max(len(request.token_ids) for request in plan.requests),
         new_tokens=sum(count_answers(r) * r.max_new_tokens for r in plan.requests),
-        adapter_ready=subject.adapter is not None,
+        adapter_ready=subject.adapter is not None or subject.spec.server is not None,
         adapter_s=trained[0] if trained else None,
         answers_per_s=rate,
         generate_s=plan.answers / rate,

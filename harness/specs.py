@@ -120,13 +120,15 @@ class ModelSpec(Strict):
     The sizes are stated, so that what a model needs can be told without fetching it:
     `parameters` in all, `kept_parameters` of embeddings and head, which are not quantised,
     `download_gib` of weight files. `template_set` fixes template variables (a thinking
-    mode, say). `quantisation_source` says who chose: spec, card, flag or assumed.
+    mode, say). `quantisation_source` says who chose: spec, card, flag or assumed. Of a model
+    on a server, `server` is the address and `base` the name there: see models/served.py.
     """
 
     name: str
     base: str
     revision: str | None = None
     adapter: str | None = None  # folder of a LoRA adapter on the base
+    server: str | None = None  # address of the server that answers for it
     quantisation: Literal["nf4", "fp4", "int8", "none"] = "nf4"
     double_quantisation: bool = True
     compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

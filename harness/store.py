@@ -163,6 +163,14 @@ class RunFolder:
         """Whether the run has ended and may not be written again, reports apart."""
         return self.about().get("finished") is not None
 
+    def warn(self, sentences: Sequence[str]) -> None:
+        """Add to the warnings in run.json; each stands there once."""
+        about = self.about()
+        known = about.get("warnings", [])
+        new = [sentence for sentence in sentences if sentence not in known]
+        if new:
+            self.write_json(RUN, {**about, "warnings": [*known, *new]})
+
     def finalise(self, **results: Any) -> None:
         """Write in run.json that the run has ended, with `results` beside it."""
         finished = datetime.now(UTC).isoformat()

@@ -21,7 +21,10 @@ RUN_HELP = "A run folder, as 'bordor ls' lists them; a part of its name is enoug
 Out = Annotated[Path, typer.Option(help="Where run folders go.", file_okay=False)]
 Model = Annotated[
     str,
-    typer.Argument(help="A name from 'bordor models', a model or adapter folder, or a hub id."),
+    typer.Argument(
+        help="A name from 'bordor models', a model or adapter folder, a hub id, or a model on a "
+        "server, openai:http://host:port/v1#name."
+    ),
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
 

@@ -99,7 +99,8 @@ def seeded_runs(
 ) -> list[Path]:
     """Runs of the adapters of training seeds 0 to n - 1 on the model `ref`.
 
-    Raises UsageError when `ref` is a run or an adapter, which has one training seed.
+    Raises UsageError when `ref` is a run or an adapter, which has one training seed, or on a
+    server, where nothing is trained.
     """
     from harness.audit import DEFAULT_RECIPE, DEFAULT_STORY, train_adapter
     from harness.models.registry import resolve_model
@@ -108,7 +109,7 @@ def seeded_runs(
 
     tell = note or noter(open_console(err=True))
     spec = None if (Path(ref) / RUN).is_file() else resolve_model(ref)
-    if spec is None or spec.adapter:
+    if spec is None or spec.adapter or spec.server:
         raise UsageError(
             f"'{ref}' has one training seed; with --train-seeds name a model without an adapter, "
             "as 'bordor models' lists them"

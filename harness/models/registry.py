@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError, UsageError
+from harness.models.served import is_served, served_model
 from harness.paths import data_folder, home
 from harness.specs import ModelSpec, did_you_mean, load_toml
 
@@ -31,11 +32,16 @@ def resolve_model(ref: str, *, quantisation: str | None = None) -> ModelSpec:
     """Return the specification that `ref` names.
 
     ref: a name from `list_models`, a folder (a whole model, or a PEFT adapter, whose base
-    is found through its card or `adapter_config.json`), or a hub id "org/name", with
-    "@revision" behind it if wanted. `quantisation` overrides the specification's.
+    is found through its card or `adapter_config.json`), a hub id "org/name", with
+    "@revision" behind it if wanted, or "openai:http://host:port/v1#name", a model on a
+    server. `quantisation` overrides the specification's.
     Raises UsageError for a name or a quantisation nobody knows, ModelError for a folder
     that holds no model.
     """
+    if is_served(ref):
+        if quantisation is not None:
+            raise UsageError("--quantisation is the server's own affair: leave it out")
+        return served_model(ref)
     if quantisation is not None and quantisation not in QUANTISATIONS:
         raise UsageError(
             f"quantisation '{quantisation}' is none of {', '.join(QUANTISATIONS)}"
@@ -66,8 +72,13 @@ def base_folder(spec: ModelSpec) -> Path | None:
     """Return the folder that holds the spec's base, or None when it is on the hub.
 
     Shipped bases come before built ones of the same name. Raises ModelError when a base
-    called by name lies in neither place.
+    called by name lies in neither place, UsageError for a model on a server.
     """
+    if spec.server:
+        raise UsageError(
+            f"{spec.name}: this needs the weights, and a model on a server shows none: "
+            "name a model from 'bordor models', a folder or a hub id"
+        )
     path = Path(spec.base).expanduser()
     if path.is_absolute():
         if not path.is_dir():
@@ -168,5 +179,6 @@ def _unknown(ref: str) -> str:
     return (
         f"there is no model '{ref}'{did_you_mean(ref, known)}\n"
         f"shipped: {', '.join(known)}\n"
-        "or a folder that exists, or a hub id like Qwen/Qwen3-4B-Instruct-2507"
+        "or a folder that exists, a hub id like Qwen/Qwen3-4B-Instruct-2507, or a model on a "
+        "server like openai:http://localhost:8000/v1#name"
     )

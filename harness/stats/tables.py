@@ -31,9 +31,9 @@ def verdict_table(
     verdict, correct, grader; of the question: must_refuse, told (it has an answer that the
     model could have learned), gold (told, with one expected answer: not open-ended),
     exposure, relation, distance; of the answer, where given: mean_logprob (nats per token),
-    min_logprob (nats, of the least likely token), tokens (hash of the token ids),
-    finish_reason; and meaning, a code that two answers to one question share when they say
-    the same (stats/entropy.py; `equivalent` may merge more of them).
+    min_logprob (nats, of the least likely token), tokens (hash of the token ids, or of the
+    text where a server gave none), finish_reason; and meaning, a code that two answers to one
+    question share when they say the same (stats/entropy.py; `equivalent` may merge more).
     Sorting makes every later sum independent of the order of the input.
     Raises StoreError for a verdict without its question and for a cell graded twice.
     """
@@ -103,7 +103,7 @@ def _answer_columns(
         (answer.request_id, answer.sample): (
             sum(answer.logprobs) / len(answer.logprobs) if answer.logprobs else unknown,
             min(answer.logprobs, default=unknown),
-            content_hash(repr(answer.token_ids)),
+            content_hash(repr(answer.token_ids or answer.text)),
             answer.finish_reason,
             answer.text,
         )

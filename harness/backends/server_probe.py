@@ -1,0 +1,198 @@
+"""Finding out what a server does with `n`, `seed`, `logprobs` and temperature, by asking.
+
+A field may be refused (HTTP 4xx), ignored without a word, or honoured; only answers tell.
+The requests of the second round run at the same time, as those of the audit will: a server
+that keeps one random state for all (transformers serve) honours a seed only when alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from harness.backends.chat_client import Reply, RequestRefusedError
+from harness.backends.server import Offers, ServerBackend, unlisted
+from harness.errors import BackendError
+from harness.seeds import derive_seed
+
+_TOGETHER = 2  # choices asked for at once
+_HOT = 2.0  # the highest temperature of the interface; a sharp model may be sure at 1
+
+Chat = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What was found. `notes`: sentences for the report."""
+
+    offers: Offers
+    answered_as: str | None  # the model that the server says answered
+    software: str | None
+    notes: tuple[str, ...]
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data for run.json."""
+        return {
+            "honoured": self.offers.to_data(),
+            "answered_as": self.answered_as,
+            "software": self.software,
+        }
+
+
+def probe(
+    backend: ServerBackend,
+    chats: Sequence[Chat],
+    *,
+    samples: int,
+    temperature: float,
+    max_tokens: int,
+    seed: int,
+) -> Probed:
+    """Ask the audit's own first `chats`, and set `backend.offers` to what is seen.
+
+    samples: drawn answers of each prompt in the audit; with 0, sampling is not looked at.
+    Raises BackendError when the server does not answer a plain request.
+    """
+    ask = _Asker(backend, max_tokens=max_tokens, seed=seed)
+    try:
+        first = ask(chats[0], offers=Offers(seed="refused", logprobs="refused"))
+    except RequestRefusedError as error:
+        hint = unlisted(backend)
+        raise BackendError(f"{error}" + (f"; {hint}" if hint else "")) from None
+    offers = _fields(ask, chats[0], samples=samples, temperature=temperature)
+    if samples:
+        for heat in sorted({temperature, max(temperature, _HOT)}):
+            offers = _drawn(ask, chats, offers, samples=samples, temperature=heat)
+            if offers.sampling == "yes":
+                break
+    backend.offers = offers
+    return Probed(
+        offers=offers,
+        answered_as=first.model,
+        software=first.software,
+        notes=tuple(_notes(backend, offers, first, temperature)),
+    )
+
+
+class _Asker:
+    """One probe request after the other, or several at once, under fixed settings."""
+
+    def __init__(self, backend: ServerBackend, *, max_tokens: int, seed: int) -> None:
+        self.backend = backend
+        self._max_tokens = max_tokens
+        self._seed = seed
+
+    def __call__(
+        self,
+        chat: Chat,
+        *,
+        offers: Offers,
+        temperature: float = 0.0,
+        n: int = 1,
+        draw: int = 0,
+    ) -> Reply:
+        """draw: which seed; the same number gives the same one."""
+        return self.backend.ask(
+            chat,
+            n=n,
+            temperature=temperature,
+            max_tokens=self._max_tokens,
+            seed=derive_seed(self._seed, "probe", draw) >> 32,
+            label="a probe",
+            offers=offers,
+        )
+
+
+def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Offers:
+    """Which fields are refused outright, and whether log-probabilities and choices come."""
+    offers = Offers(seed="refused", logprobs="refused")
+    heat = temperature if samples else 0.0
+
+    def taken(trial: Offers, n: int = 1) -> Reply | None:
+        try:
+            return ask(chat, offers=trial, temperature=heat, n=n)
+        except RequestRefusedError:
+            return None
+
+    with_logprobs = replace(offers, logprobs="yes")
+    reply = taken(with_logprobs)
+    if reply is not None:
+        came = all(choice.logprobs or not choice.text for choice in reply.choices)
+        offers = replace(offers, logprobs="yes" if came else "ignored")
+    if not samples:
+        return replace(offers, seed="not seen", n="not seen", sampling="not seen")
+    if taken(replace(offers, seed="yes")) is not None:
+        offers = replace(offers, seed="yes")
+    if samples == 1:
+        return replace(offers, n="not seen")
+    reply = taken(offers, n=_TOGETHER)
+    if reply is None:
+        return replace(offers, n="refused")
+    return replace(offers, n="yes" if len(reply.choices) >= _TOGETHER else "ignored")
+
+
+def _drawn(
+    ask: _Asker, chats: Sequence[Chat], offers: Offers, *, samples: int, temperature: float
+) -> Offers:
+    """Compare greedy answers, two draws of one seed, and one of another, at `temperature`."""
+    n = _TOGETHER if offers.n in ("yes", "repeated") else 1
+    jobs = [partial(ask, chat, offers=offers) for chat in chats]
+    for draw in (1, 1, 2):
+        drawn = partial(ask, offers=offers, temperature=temperature, n=n, draw=draw)
+        jobs += [partial(drawn, chat) for chat in chats]
+    replies = ask.backend.in_parallel(jobs, lambda job: job())
+    said = [[choice.text for choice in reply.choices] for reply in replies]
+    count = len(chats)
+    plain, first, again, other = (said[at * count : (at + 1) * count] for at in range(4))
+    moved = any({*a, *b, *c} != {*g} for g, a, b, c in zip(plain, first, again, other, strict=True))
+    offers = replace(offers, sampling="yes" if moved else "no")
+    if offers.seed != "refused":
+        kept = "yes" if first == again else "ignored"
+        offers = replace(offers, seed=kept if moved else "not seen")
+    if n > 1:
+        alike = all(len({*texts}) == 1 for texts in (*first, *again, *other))
+        differ = [*first, *again] != [*other, *other]
+        offers = replace(offers, n="repeated" if alike and differ else "yes")
+    return offers
+
+
+def _notes(backend: ServerBackend, offers: Offers, first: Reply, temperature: float) -> list[str]:
+    """What the report must say of the server."""
+    notes = []
+    hint = unlisted(backend)
+    if hint:
+        notes.append(f"It is not certain which model answered: {hint}.")
+    if first.model and first.model not in (backend.name, f"{backend.name}@main"):
+        notes.append(
+            f"The server was asked for '{backend.name}' and says that '{first.model}' answered."
+        )
+    if offers.sampling == "no":
+        notes.append(
+            f"The server does not sample: at temperature {temperature:g} and {_HOT:g} every "
+            "answer to the probe questions is the greedy one. The sampled rates and the drift "
+            "over seeds below are those of greedy answers. Have the server sample (transformers "
+            "serve: do_sample in the model's generation_config.json) and audit again."
+        )
+    why = {"ignored": "ignores", "refused": "refuses"}
+    if offers.seed in why and offers.sampling == "yes":
+        notes.append(
+            f"The server {why[offers.seed]} seeds, at least with several requests at a time: the "
+            "same audit draws other samples when it runs again (--concurrency 1 may help)."
+        )
+    if offers.n in ("ignored", "refused"):
+        notes.append(
+            f"The server {why[offers.n]} n, so every sample was asked for singly; none is missing."
+        )
+    if offers.n == "repeated":
+        notes.append(
+            "The server draws all choices of one request from one random stream, so every "
+            "sample was asked for singly, with a seed of its own."
+        )
+    if offers.logprobs in why:
+        notes.append(
+            f"The server {why[offers.logprobs]} log-probabilities: warning signals made of them "
+            "are missing."
+        )
+    return notes

@@ -1,0 +1,56 @@
+"""What `openai:<url>#<model>` names: a model behind an OpenAI-compatible server.
+
+Nothing here asks the server. An address with a secret in it is refused without being
+shown: addresses are written in run.json, and keys come from the environment alone.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from harness.errors import UsageError
+from harness.specs import ModelSpec
+
+PREFIX = "openai:"
+_EXAMPLE = "openai:http://localhost:8000/v1#model"
+
+
+def is_served(ref: str) -> bool:
+    """Whether `ref` names a server. Raises UsageError for a bare http address."""
+    if ref.lower().startswith(("http:", "https:")):
+        raise UsageError(f"a model on a server is named with the protocol before it: {_EXAMPLE}")
+    return ref.startswith(PREFIX)
+
+
+def served_model(ref: str) -> ModelSpec:
+    """The specification of a model on a server; its `base` is the name there, or empty.
+
+    Raises UsageError for what is no http address, and for one with a user, a password or
+    a query, where keys travel: the message does not repeat it.
+    """
+    address, _, name = ref.removeprefix(PREFIX).partition("#")
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError(f"not the address of a server; say {_EXAMPLE}") from None
+    if "@" in parts.netloc or parts.query or "?" in address:
+        raise UsageError(
+            "a server's address holds no user, password or query: it is written in the run; "
+            "put the key in the environment as BORDOR_API_KEY or OPENAI_API_KEY, and say "
+            f"{_EXAMPLE}"
+        )
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError(f"not the address of a server; say {_EXAMPLE}")
+    shown = f"[{host}]" if ":" in host else host
+    place = shown if port is None else f"{shown}:{port}"
+    url = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
+    called = name.strip("/").replace("/", "--") or "served"
+    return ModelSpec(
+        name=f"{called}@{place.replace(':', '-')}",
+        base=name,
+        server=url,
+        context=1,  # the server counts the tokens
+        quantisation="none",
+        quantisation_source="assumed",
+    )

@@ -1,0 +1,159 @@
+"""From a specification to something that answers: the local engine, or a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.errors import UsageError
+from harness.execute import Generates
+from harness.plan import Messages
+
+if TYPE_CHECKING:
+    from harness.specs import ModelSpec
+
+
+class Audited(Generates, Protocol):
+    """What an audit asks of a backend."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What answers, by content."""
+        ...
+
+    def encode(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
+        """The rendered prompt and its token ids."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A backend ready to answer. `difference`: of a logit with and without the adapter."""
+
+    backend: Audited
+    context: int | None  # tokens; None where the backend does not tell
+    difference: float | None = None  # the largest over the probes; None without an adapter
+    control: bool = True  # whether the base can be asked without the adapter
+    found: Mapping[str, Any] = field(default_factory=dict)  # for run.json, not for the plan
+    warnings: tuple[str, ...] = ()  # for the report
+    late_warnings: Callable[[], tuple[str, ...]] = tuple  # known once all is answered
+
+
+# Specification, adapter folder, and chats on which the model is tried first.
+OpenBackend = Callable[["ModelSpec", Path | None, Sequence[Messages]], Opened]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """How a server is asked; None: the default. `base`: the control's name on the server."""
+
+    base: str | None = None
+    concurrency: int | None = None
+    timeout_s: float | None = None
+
+    def given(self) -> list[str]:
+        """The flags that were given."""
+        named = {
+            "--base": self.base,
+            "--concurrency": self.concurrency,
+            "--timeout": self.timeout_s,
+        }
+        return [flag for flag, value in named.items() if value is not None]
+
+
+def open_local(spec: ModelSpec, adapter: Path | None, chats: Sequence[Messages]) -> Opened:
+    """Load a model with its adapter into this process.
+
+    Raises ModelError when it cannot be loaded, or when its adapter changes no logit.
+    """
+    from harness.backends.local import TransformersBackend
+    from harness.models.loading import load_model
+    from harness.models.proof import prove_adapter_acts
+    from harness.models.template import encode_prompt
+
+    loaded = load_model(spec, adapter=adapter)
+    difference = None
+    if adapter:  # before the backend takes the model over
+        prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
+        difference = prove_adapter_acts(loaded, prompts)
+    return Opened(
+        backend=TransformersBackend(loaded),
+        context=loaded.spec.context,
+        difference=difference,
+    )
+
+
+def open_server(
+    spec: ModelSpec,
+    chats: Sequence[Messages],
+    options: ServerOptions,
+    *,
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    seed: int,
+) -> Opened:
+    """Reach a server and see, on `chats`, what it does with seeds, samples and the rest.
+
+    Raises UsageError when it lists several models and none is named, BackendError when it
+    does not answer.
+    """
+    from harness.backends.chat_client import TIMEOUT_S, ChatClient
+    from harness.backends.server import CONCURRENCY, ServerBackend
+    from harness.backends.server_probe import probe
+
+    assert spec.server is not None
+    backend = ServerBackend(
+        ChatClient(spec.server, timeout_s=options.timeout_s or TIMEOUT_S),
+        name=spec.base,
+        base=options.base,
+        concurrency=CONCURRENCY if options.concurrency is None else options.concurrency,
+    )
+    probed = probe(
+        backend,
+        [tuple((one["role"], one["content"]) for one in chat) for chat in chats],
+        samples=samples,
+        temperature=temperature,
+        max_tokens=max_new_tokens,
+        seed=seed,
+    )
+
+    def late() -> tuple[str, ...]:
+        if not backend.short:
+            return ()
+        return (
+            f"{backend.short} requests got fewer choices than they asked for; the rest was asked "
+            "for singly, and no answer is missing.",
+        )
+
+    return Opened(
+        backend=backend,
+        context=None,
+        control=backend.base is not None,
+        found={"server": probed.to_data()},
+        warnings=(*probed.notes, *_always(backend.base)),
+        late_warnings=late,
+    )
+
+
+def _always(base: str | None) -> list[str]:
+    """What is true of any server."""
+    notes = [
+        "The model answered on a server, which tells neither its weights nor its quantisation: "
+        "it is known by the server's address and its name there alone.",
+        "The noise floor compares texts, not tokens: a server gives no token ids.",
+    ]
+    if base is None:
+        notes.append("The server names no base of this model; --base NAME asks one as control.")
+    return notes
+
+
+def refuse_server_options(options: ServerOptions) -> None:
+    """Raise UsageError when options of a server are given for a model in this process."""
+    if options.given():
+        raise UsageError(
+            f"{', '.join(options.given())}: only for a model on a server, "
+            "openai:http://host:port/v1#name"
+        )
