@@ -94,12 +94,24 @@ def audit(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start a new run even where one is unfinished.")
     ] = False,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests at a time to a server. [default: 8]")
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds without a byte from a server. [default: 120]"),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Of a model on a server: its base's name there, asked as control."),
+    ] = None,
 ) -> None:
     """Audit MODEL on a story whose every fact is known, and write the report.
 
     Builds what is missing. Stopped at any moment, the same command goes on where it was.
     """
     from harness.audit import Settings
+    from harness.opening import ServerOptions
 
     if not temperature > 0 or temperature == float("inf"):
         raise UsageError(f"--temperature is {temperature}; sampling needs one above 0")
@@ -107,6 +119,7 @@ def audit(
         model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
         suites=split_names(suites), variants=split_names(variants), temperature=temperature,
         max_new_tokens=max_new_tokens, quantisation=quantisation, seed=seed, fresh=fresh,
+        server=ServerOptions(base=base, concurrency=concurrency, timeout_s=timeout),
     )  # fmt: skip
     if dry_run:
         _dry_run(settings)
@@ -298,7 +311,7 @@ def _dry_run(settings: Settings) -> None:
         ["adapter", adapter],
         ["questions", f"{sum(found.questions.values()):,}: {asked}"],
         ["variants", f"{len(found.variants)}: {', '.join(found.variants)}"],
-        ["prompts", f"{found.prompts:,} unique, at most {found.longest_prompt} tokens"],
+        ["prompts", f"{found.prompts:,} unique, at most {found.longest_prompt or '?'} tokens"],
         ["answers", f"{sum(found.answers.values()):,}: {answers}"],
         ["new tokens", f"at most {found.new_tokens:,}"],
         ["shards", f"{found.shards:,}"],
