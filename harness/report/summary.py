@@ -103,7 +103,9 @@ def summarise(
         "signals": sections.signals_section(table, kinds),
     }
     summary["headline"] = _headline(summary)
-    summary["warnings"] = [*warnings, *_warnings(table, kinds, graders, suites)]
+    summary["warnings"] = [
+        *identity.get("warnings", ()), *warnings, *_warnings(table, kinds, graders, suites),
+    ]  # fmt: skip
     return summary
 
 
