@@ -26,6 +26,7 @@ TRIES = 7
 BACKOFF_S = 0.5  # before the second try at most; doubles from try to try
 LONGEST_BACKOFF_S = 30.0
 LONGEST_WAIT_S = 300.0  # that a server may ask for in Retry-After
+_UNNEEDED_TRIES = 2
 _SHOWN = 300  # characters of a server's own words in an error
 
 Read = TypeVar("Read")
@@ -76,28 +77,39 @@ class ChatClient:
         self._tries = tries
         self._backoff_s = backoff_s
         self._key = next((os.environ[name] for name in KEYS if os.environ.get(name)), "")
-        headers: dict[str, Any] = {} if self._key else {"Authorization": omit}
+        # Without a key no header is sent: the library wants that said with every request.
+        self._headers: dict[str, Any] = {} if self._key else {"Authorization": omit}
         self._client = OpenAI(
             base_url=url,
             api_key=self._key or "none",
             admin_api_key="",  # else the library takes one from the environment
             timeout=timeout_s,
             max_retries=0,
-            default_headers=headers,
         )
 
-    def list_models(self) -> list[dict[str, Any]] | None:
+    def list_models(self, *, needed: bool) -> list[dict[str, Any]] | None:
         """What the server lists under /models; None where it has no such page.
 
-        Raises BackendError when it cannot be reached or refuses the key.
+        needed: whether the list matters; where it does not, None also stands for a broken one
+        (transformers serve 5.23 answers 500 where the hub's cache folder is missing).
+        Raises RequestRefusedError when the server refuses the key, BackendError when a list
+        that is needed does not come.
         """
         try:
-            return self._ask("its list of models", self._client.models.with_raw_response.list,
-                             _models)  # fmt: skip
+            listing = self._client.models.with_raw_response.list
+            return self._ask(
+                "its list of models",
+                lambda: listing(extra_headers=self._headers),
+                _models,
+                tries=self._tries if needed else min(self._tries, _UNNEEDED_TRIES),
+            )
         except RequestRefusedError as error:
             if self._is_about_the_key(error):
                 raise
-            return None
+        except BackendError:
+            if needed:
+                raise
+        return None
 
     def complete(
         self,
@@ -132,16 +144,21 @@ class ChatClient:
         if logprobs:
             body["logprobs"] = True
         create = self._client.chat.completions.with_raw_response.create
-        return self._ask(label, lambda: create(**body), _reply)
+        return self._ask(label, lambda: create(**body, extra_headers=self._headers), _reply)
 
     def _ask(
-        self, label: str, send: Callable[[], Any], read: Callable[[Any, Mapping[str, str]], Read]
+        self,
+        label: str,
+        send: Callable[[], Any],
+        read: Callable[[Any, Mapping[str, str]], Read],
+        *,
+        tries: int | None = None,
     ) -> Read:
         """Send until a reply can be read; see the head of this file."""
         import openai
 
-        why = ""
-        for attempt in range(self._tries):
+        why, tries = "", tries or self._tries
+        for attempt in range(tries):
             asked_s = None
             try:
                 raw = send()
@@ -162,9 +179,9 @@ class ChatClient:
                 why = f"the connection failed or broke ({type(cause or error).__name__})"
             except _UnusableError as error:
                 why = str(error)
-            if attempt + 1 < self._tries:
+            if attempt + 1 < tries:
                 self._wait(label, attempt, asked_s)
-        raise self._given_up(label, self._tries, why)
+        raise self._given_up(label, tries, why)
 
     def _wait(self, label: str, attempt: int, asked_s: float | None) -> None:
         """Sleep as long as the server asked, or a random share of the doubled delay."""

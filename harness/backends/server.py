@@ -70,7 +70,7 @@ class ServerBackend:
         self.software: str | None = None
         self._concurrency = concurrency
         self._lock = threading.Lock()
-        self.listed = client.list_models()
+        self.listed = client.list_models(needed=not name)
         self.name = name or _only(self.listed, client.url)
         self._card = next((one for one in self.listed or () if one["id"] == self.name), {})
         self.base = base or self._parent()

@@ -2,7 +2,8 @@
 
 A field may be refused (HTTP 4xx), ignored without a word, or honoured; only answers tell.
 The requests of the second round run at the same time, as those of the audit will: a server
-that keeps one random state for all (transformers serve) honours a seed only when alone.
+that keeps one random state for all (transformers serve) honours a seed only when alone. They
+are drawn hot: a model may be so sure at temperature 1 that every draw is its greedy answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from harness.errors import BackendError
 from harness.seeds import derive_seed
 
 _TOGETHER = 2  # choices asked for at once
-_HOT = 2.0  # the highest temperature of the interface; a sharp model may be sure at 1
+_HOT = 2.0  # the highest temperature of the interface
+_TOKENS = 16  # of a probe's answer at most
 
 Chat = tuple[tuple[str, str], ...]
 
@@ -63,16 +65,16 @@ def probe(
         raise BackendError(f"{error}" + (f"; {hint}" if hint else "")) from None
     offers = _fields(ask, chats[0], samples=samples, temperature=temperature)
     if samples:
-        for heat in sorted({temperature, max(temperature, _HOT)}):
-            offers = _drawn(ask, chats, offers, samples=samples, temperature=heat)
-            if offers.sampling == "yes":
-                break
+        try:
+            offers = _drawn(ask, chats, offers, temperature=max(temperature, _HOT))
+        except RequestRefusedError:  # too hot for this server
+            offers = _drawn(ask, chats, offers, temperature=temperature)
     backend.offers = offers
     return Probed(
         offers=offers,
         answered_as=first.model,
         software=first.software,
-        notes=tuple(_notes(backend, offers, first, temperature)),
+        notes=tuple(_notes(backend, offers, first)),
     )
 
 
@@ -81,7 +83,7 @@ class _Asker:
 
     def __init__(self, backend: ServerBackend, *, max_tokens: int, seed: int) -> None:
         self.backend = backend
-        self._max_tokens = max_tokens
+        self._max_tokens = min(max_tokens, _TOKENS)
         self._seed = seed
 
     def __call__(
@@ -133,11 +135,9 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
     return replace(offers, n="yes" if len(reply.choices) >= _TOGETHER else "ignored")
 
 
-def _drawn(
-    ask: _Asker, chats: Sequence[Chat], offers: Offers, *, samples: int, temperature: float
-) -> Offers:
+def _drawn(ask: _Asker, chats: Sequence[Chat], offers: Offers, *, temperature: float) -> Offers:
     """Compare greedy answers, two draws of one seed, and one of another, at `temperature`."""
-    n = _TOGETHER if offers.n in ("yes", "repeated") else 1
+    n = _TOGETHER if offers.n == "yes" else 1
     jobs = [partial(ask, chat, offers=offers) for chat in chats]
     for draw in (1, 1, 2):
         drawn = partial(ask, offers=offers, temperature=temperature, n=n, draw=draw)
@@ -158,7 +158,7 @@ def _drawn(
     return offers
 
 
-def _notes(backend: ServerBackend, offers: Offers, first: Reply, temperature: float) -> list[str]:
+def _notes(backend: ServerBackend, offers: Offers, first: Reply) -> list[str]:
     """What the report must say of the server."""
     notes = []
     hint = unlisted(backend)
@@ -170,8 +170,8 @@ def _notes(backend: ServerBackend, offers: Offers, first: Reply, temperature: fl
         )
     if offers.sampling == "no":
         notes.append(
-            f"The server does not sample: at temperature {temperature:g} and {_HOT:g} every "
-            "answer to the probe questions is the greedy one. The sampled rates and the drift "
+            "The server does not sample: even at a high temperature every answer to the probe "
+            "questions is the greedy one. The sampled rates and the drift "
             "over seeds below are those of greedy answers. Have the server sample (transformers "
             "serve: do_sample in the model's generation_config.json) and audit again."
         )

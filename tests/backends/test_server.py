@@ -1,0 +1,385 @@
+"""A server that fails in every way loses no answer, and what it does not honour is seen."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from harness.backends.chat_client import ChatClient, RequestRefusedError
+from harness.backends.server import ServerBackend, request_seed
+from harness.backends.server_probe import probe
+from harness.errors import BackendError, UsageError
+from harness.records import Request
+
+SECRET = "sk-test-51f2b7a9"
+CHATS = [(("user", f"Who is number {at}?"),) for at in range(4)]
+LORA = [
+    {"id": "base-7b", "root": "/models/base-7b", "parent": None, "created": 1, "object": "model"},
+    {"id": "story", "root": "/lora/story", "parent": "base-7b", "created": 2, "object": "model"},
+    {"id": "tale", "root": "/lora/tale", "parent": "base-7b", "created": 3, "object": "model"},
+]
+
+
+class FaultServer(ThreadingHTTPServer):
+    """Answers chats as vLLM would, but for `faults`: one is taken off for each request.
+
+    Settings: listed (cards under /v1/models), most (choices it gives at most), seeded (whether
+    it reads seeds), logs (whether it gives log-probabilities), samples (whether temperature
+    moves it), refused (fields it answers with 400).
+    """
+
+    daemon_threads = True
+
+    def __init__(self, **settings):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.faults, self.bodies, self.headers = [], [], []
+        self.listed = [{"id": "m", "object": "model", "created": time.time()}]
+        self.most, self.one_stream, self.seeded, self.logs = 99, False, True, True
+        self.samples, self.refused, self.slow_s = True, (), 0.0
+        self.together = self.most_together = 0
+        self.lock = threading.Lock()
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+
+    def handle_error(self, *_):
+        """A client that hung up is part of the game."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, status, payload, **headers):
+        data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", headers.pop("length", str(len(data))))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        if isinstance(self.server.listed, int):
+            self.send(self.server.listed, {"error": "no such page"})
+        else:
+            self.send(200, {"object": "list", "data": self.server.listed})
+
+    def do_POST(self):
+        server = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with server.lock:
+            server.bodies.append(body)
+            server.headers.append({k.lower(): v for k, v in self.headers.items()})
+            server.together += 1
+            server.most_together = max(server.most_together, server.together)
+            fault = server.faults.pop(0) if server.faults else None
+        try:
+            if server.slow_s:
+                time.sleep(random.random() * server.slow_s)
+            self.answer(body, fault)
+        finally:
+            with server.lock:
+                server.together -= 1
+
+    def answer(self, body, fault):
+        server = self.server
+        refused = [field for field in server.refused if field in body]
+        if refused or body["model"] == "stories":
+            self.send(400 if refused else 404, {"error": f"not {refused or body['model']}"})
+        elif fault == "429":
+            self.send(429, {"error": "slow down"}, Retry_After="0.2")
+        elif fault in ("401", "500", "503"):
+            told = f"bad key {self.headers.get('Authorization')}"
+            self.send(int(fault), {"error": told})
+        elif fault == "slow":
+            time.sleep(1.0)
+            self.send(200, reply(server, body))
+        elif fault == "hang up":
+            self.close_connection = True
+        elif fault == "cut":
+            self.send(200, json.dumps(reply(server, body)).encode()[:40], length="4000")
+            self.close_connection = True
+        elif fault == "no json":
+            self.send(200, b"<html>gateway</html>")
+        elif fault == "wrong json":
+            self.send(200, ["?"])
+        elif fault == "no choices":
+            self.send(200, {"choices": [], "model": body["model"]})
+        elif fault == "fewer":
+            whole = reply(server, body)
+            self.send(200, whole | {"choices": whole["choices"][:1]})
+        else:
+            self.send(200, reply(server, body))
+
+
+def reply(server, body):
+    """Choices that tell the prompt, the model and the random stream they came from."""
+    count = min(body.get("n", 1), server.most)
+    seed = body.get("seed") if server.seeded else random.getrandbits(60)
+    choices = []
+    for index in range(count):
+        warm = body["temperature"] > 0 and server.samples
+        shift = 0 if server.one_stream else index
+        draw = random.Random(f"{seed} {shift}").randrange(10**9) if warm else "greedy"
+        text = f"{body['model']}: {body['messages'][-1]['content']} {draw}"
+        choice = {"index": index, "message": {"role": "assistant", "content": f" {text} "}}
+        choice["finish_reason"] = "stop"
+        if body.get("logprobs") and server.logs:
+            choice["logprobs"] = {"content": [{"token": "a", "logprob": -0.5}] * 3}
+        choices.append(choice)
+    return {"object": "chat.completion", "model": body["model"], "choices": choices[::-1]}
+
+
+@pytest.fixture
+def serve():
+    started = []
+
+    def start(**settings):
+        server = FaultServer(**settings)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+def open_backend(
+    server, *, name="", base=None, concurrency=8, tries=7, timeout_s=0.5, probed=False
+):
+    client = ChatClient(server.url, timeout_s=timeout_s, tries=tries, backoff_s=0.01)
+    backend = ServerBackend(client, name=name, base=base, concurrency=concurrency)
+    if probed:
+        look(backend)
+    return backend
+
+
+def look(backend, samples=3):
+    return probe(backend, CHATS, samples=samples, temperature=1.0, max_tokens=8, seed=0)
+
+
+def make_requests(count, samples=3, arm="adapter"):
+    return [
+        Request(
+            id=f"r{at:02d}", arm=arm, prompt=f"[user]\nq{at}", token_ids=(),
+            cells=((f"q{at}", "plain"),), samples=samples, temperature=1.0,
+            max_new_tokens=8, seed=0, messages=(("system", "Be brief."), ("user", f"q{at}")),
+        )
+        for at in range(count)
+    ]  # fmt: skip
+
+
+def check_whole(requests, answers, model="m"):
+    """Every answer there, in the order of the plan, to its own prompt; samples differ."""
+    keys = [(r.id, sample) for r in requests for sample in range(r.samples + 1)]
+    assert [(a.request_id, a.sample) for a in answers] == keys
+    for answer in answers:
+        said = f"{model}: q{int(answer.request_id[1:])} "
+        assert answer.text.startswith(said)
+        assert answer.text.endswith("greedy") == (answer.sample == 0)
+    assert len({a.text for a in answers}) == len(answers)
+
+
+FAULTS = ["429", "500", "503", "slow", "hang up", "cut", "no json", "wrong json", "no choices"]
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "fewer"])
+def test_a_fault_loses_no_answer_and_no_order(serve, fault):
+    server = serve()
+    backend = open_backend(server, probed=True)
+    requests = make_requests(6)
+    sound = backend.generate(requests)
+    server.faults += [fault, None, fault, fault, None, None, fault]
+    answers = backend.generate(requests)
+    check_whole(requests, answers)
+    assert not server.faults
+    if fault != "fewer":  # the rest comes from seeds of its own
+        assert answers == sound
+
+
+def test_all_faults_at_once_lose_nothing(serve):
+    server = serve(slow_s=0.01)
+    backend = open_backend(server, probed=True)
+    requests = make_requests(40)
+    server.faults += random.Random(1).sample([*FAULTS, "fewer"] * 4 + [None] * 40, k=80)
+    check_whole(requests, backend.generate(requests))
+
+
+def test_a_server_that_asks_to_wait_is_given_the_time(serve):
+    server = serve()
+    backend = open_backend(server)
+    server.faults += ["429"]
+    started = time.monotonic()
+    backend.generate(make_requests(1, samples=0))
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_server_that_stays_broken_is_named_with_what_to_do(serve):
+    server = serve()
+    backend = open_backend(server, tries=3, concurrency=1)
+    server.faults += ["500"] * 50
+    with pytest.raises(
+        BackendError, match=r"127.*request r00, sample 0.*3 tries.*HTTP 500"
+    ) as told:
+        backend.generate(make_requests(3))
+    assert "run the same command again" in str(told.value)
+    assert len(server.bodies) == 3
+
+
+def test_what_is_refused_is_not_asked_again(serve):
+    server = serve(refused=("max_tokens",))
+    backend = open_backend(server)
+    with pytest.raises(RequestRefusedError, match="HTTP 400"):
+        backend.generate(make_requests(1, samples=0))
+    assert len(server.bodies) == 1
+
+
+def test_the_order_does_not_depend_on_who_is_done_first(serve):
+    requests = make_requests(30)
+    answers = []
+    for concurrency in (1, 8):
+        server = serve(slow_s=0.01)
+        backend = open_backend(server, concurrency=concurrency, probed=True)
+        server.most_together = 0
+        answers.append(backend.generate(requests))
+        assert server.most_together <= concurrency
+    assert answers[0] == answers[1]
+    check_whole(requests, answers[0])
+
+
+def test_samples_of_a_prompt_go_in_one_request_with_a_seed_of_their_own(serve):
+    server = serve()
+    backend = open_backend(server, probed=True)
+    server.bodies.clear()
+    requests = make_requests(2)
+    answers = backend.generate(requests)
+    check_whole(requests, answers)
+    assert sorted((b["temperature"], b.get("n", 1)) for b in server.bodies) == [
+        (0.0, 1), (0.0, 1), (1.0, 3), (1.0, 3),
+    ]  # fmt: skip
+    assert len({b["seed"] for b in server.bodies}) == 4
+    assert all(0 <= request_seed(r, s) < 2**31 for r in requests for s in range(9))
+    assert all(b["max_tokens"] == 8 and b["messages"][0]["role"] == "system" for b in server.bodies)
+    assert all(answer.logprobs == (-0.5,) * 3 for answer in answers)
+
+
+NOT_HONOURED = {
+    "n ignored": ({"most": 1}, {"n": "ignored"}),
+    "n refused": ({"refused": ("n",)}, {"n": "refused"}),
+    "one stream": ({"one_stream": True}, {"n": "repeated"}),
+    "seed ignored": ({"seeded": False}, {"seed": "ignored"}),
+    "seed refused": ({"refused": ("seed",), "seeded": False}, {"seed": "refused"}),
+    "logprobs ignored": ({"logs": False}, {"logprobs": "ignored"}),
+    "logprobs refused": ({"refused": ("logprobs",)}, {"logprobs": "refused"}),
+    "no sampling": ({"samples": False}, {"sampling": "no", "seed": "not seen"}),
+    "as transformers serve": (
+        {"most": 1, "logs": False, "samples": False},
+        {"n": "ignored", "logprobs": "ignored", "sampling": "no", "seed": "not seen"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_HONOURED)
+def test_what_is_not_honoured_is_noticed_told_and_worked_around(serve, case):
+    settings, wanted = NOT_HONOURED[case]
+    backend = open_backend(serve(**settings))
+    found = look(backend)
+    honoured = {"n": "yes", "seed": "yes", "logprobs": "yes", "sampling": "yes"}
+    assert found.offers.to_data() == honoured | wanted
+    assert found.to_data()["honoured"] == honoured | wanted
+    assert len(found.notes) >= 1
+    requests = make_requests(5)
+    answers = backend.generate(requests)
+    if settings.get("samples", True):
+        check_whole(requests, answers)
+    assert len(answers) == 20
+    assert bool(answers[0].logprobs) == ("logprobs" not in wanted)
+
+
+def test_a_sound_server_gives_no_note(serve):
+    assert look(open_backend(serve())).notes == ()
+
+
+def test_a_model_that_is_sure_at_temperature_1_is_not_called_greedy(serve, monkeypatch):
+    server = serve()
+    whole = reply
+
+    def sure(server, body):
+        return whole(server, body | {"temperature": body["temperature"] - 1})
+
+    monkeypatch.setitem(globals(), "reply", sure)
+    assert look(open_backend(server)).offers.sampling == "yes"
+
+
+def test_several_models_are_listed_with_their_base(serve):
+    server = serve(listed=LORA)
+    with pytest.raises(UsageError, match="lists 3 models") as told:
+        open_backend(server)
+    assert "story (adapter on base-7b)" in str(told.value)
+    assert f"openai:{server.url}#NAME" in str(told.value)
+    for listed, error in ((404, UsageError), ([], UsageError), (500, BackendError)):
+        with pytest.raises(error):
+            open_backend(serve(listed=listed))
+        assert open_backend(serve(listed=listed), name="m").listed in (None, [])
+
+
+def test_the_control_is_asked_of_the_base_that_the_server_lists(serve):
+    server = serve(listed=LORA)
+    backend = open_backend(server, name="story")
+    assert backend.base == "base-7b"
+    requests = make_requests(2, samples=0, arm="base")
+    check_whole(requests, backend.generate(requests), model="base-7b")
+    assert open_backend(server, name="base-7b").base is None
+    assert open_backend(server, name="story", base="tale").base == "tale"
+
+
+def test_a_name_that_nobody_knows_is_told_with_those_there_are(serve):
+    with pytest.raises(BackendError, match=r"404.*did you mean 'story'") as told:
+        look(open_backend(serve(listed=LORA), name="stories"))
+    assert "it lists base-7b" in str(told.value)
+
+
+def test_the_identity_holds_nothing_that_changes_from_day_to_day(serve):
+    server = serve(listed=LORA)
+    first = open_backend(server, name="story").identity
+    server.listed = [card | {"created": 99, "permission": [{"id": "x"}]} for card in LORA]
+    assert open_backend(server, name="story").identity == first
+    assert first["listed"] == {"id": "story", "root": "/lora/story", "parent": "base-7b"}
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "BORDOR_API_KEY"])
+def test_the_key_goes_in_the_header_and_nowhere_else(serve, monkeypatch, name):
+    for other in ("OPENAI_API_KEY", "BORDOR_API_KEY"):
+        monkeypatch.delenv(other, raising=False)
+    server = serve()
+    open_backend(server).generate(make_requests(1, samples=0))
+    assert "authorization" not in server.headers[-1]
+    monkeypatch.setenv(name, SECRET)
+    backend = open_backend(server, tries=2)
+    backend.generate(make_requests(1, samples=0))
+    assert server.headers[-1]["authorization"] == f"Bearer {SECRET}"
+    assert SECRET not in repr(backend.identity) + repr(look(backend).to_data())
+    for fault, match in (("401", "BORDOR_API_KEY or OPENAI_API_KEY"), ("500", r"\[key\]")):
+        server.faults += [fault] * 2
+        with pytest.raises(BackendError, match=match) as told:
+            backend.generate(make_requests(1, samples=0))
+        server.faults.clear()
+        assert SECRET not in str(told.value)
+
+
+def test_seeds_differ_between_samples_questions_and_runs():
+    first, second = make_requests(2)
+    seeds = Counter(request_seed(r, s) for r in (first, second) for s in range(5))
+    assert max(seeds.values()) == 1
