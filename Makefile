@@ -9,6 +9,7 @@ BORDOR := .venv/bin/python -m harness
 # One to one the flags of `bordor audit`; a variable that is not given leaves the default.
 export MODEL STORY RECIPE SEEDS LIMIT OUT BASELINE POLICY TRAIN_SEEDS
 export DATA JSON WORST SAMPLE
+export RUN FILE BY N
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
@@ -16,7 +17,7 @@ SIDE_FLAGS = $(AUDIT_FLAGS)
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit compare gate test lint validate suites models runs build-base build-adapter clean
+.PHONY: help setup audit review compare gate test lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -74,6 +75,15 @@ validate: $(STAMP) ## measure the graders on the labelled files in DATA (JSON, W
 	test $$# -gt $$named || { \
 		echo "bordor: $$DATA: no refusal_, grounding_, claims_, equivalence_ or controls_*.jsonl here; see docs/validate.md" >&2; exit 2; }; \
 	$(BORDOR) validate "$$@" $(SAY_CODE)
+
+# FILE: where the answers go, or with BY the labelled file that is taken back.
+review: $(STAMP) ## answers of RUN for a person to label (N, FILE), or taken back: FILE=... BY=...
+	@test -n "$${RUN:-}" || { echo "bordor: say make review RUN=<run>; 'make runs' lists them" >&2; exit 2; }; \
+	if test -n "$${BY:-}"; then \
+		$(BORDOR) review "$$RUN" --take "$$FILE" --by "$$BY" $${OUT:+--runs "$$OUT"}; \
+	else \
+		$(BORDOR) review "$$RUN" $${N:+--n "$$N"} $${FILE:+--out "$$FILE"} $${OUT:+--runs "$$OUT"}; \
+	fi $(SAY_CODE)
 
 compare: $(STAMP) ## compare two runs or models: make compare A=... B=... [TRAIN_SEEDS=3]
 	@$(BORDOR) compare "$(A)" "$(B)" $${TRAIN_SEEDS:+--train-seeds "$$TRAIN_SEEDS"} $(SIDE_FLAGS) $(SAY_CODE)

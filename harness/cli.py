@@ -30,6 +30,7 @@ from harness.commands.common import (
 from harness.commands.compare import compare
 from harness.commands.gate import gate
 from harness.commands.grade import grade
+from harness.commands.review import review
 from harness.commands.validate import validate
 from harness.errors import UsageError
 
@@ -252,6 +253,7 @@ def build_adapter(
 
 app.command()(told(validate))
 app.command()(told(grade))
+app.command()(told(review))
 app.command()(told(compare))
 app.command()(told(gate))
 app.add_typer(baseline)

@@ -52,7 +52,7 @@ def regrade(path: Path, *, on_progress: OnProgress | None = None) -> Counter[str
     """
     from harness.report.build import write_reports
 
-    with _finished(path) as run:
+    with open_finished(path) as run:
         counts = grade(run, on_progress=on_progress)
         write_reports(path)
     return counts
@@ -62,7 +62,7 @@ def rereport(path: Path) -> None:
     """Write the reports of a finished run again from its verdicts. Raises StoreError."""
     from harness.report.build import write_reports
 
-    with _finished(path):
+    with open_finished(path):
         write_reports(path)
 
 
@@ -74,8 +74,11 @@ def read_world(run: RunFolder) -> World:
         raise StoreError(f"{run.path / WORLD}: holds no world: {error}") from None
 
 
-def _finished(path: Path) -> RunFolder:
-    """The finished run at `path`, locked, so that two do not write its reports at once."""
+def open_finished(path: Path) -> RunFolder:
+    """The finished run at `path`, locked, so that two do not write its reports at once.
+
+    Raises StoreError when it is no run, unfinished, or written by another process.
+    """
     run = RunFolder.open(path)
     if not run.finished:
         raise StoreError(

@@ -10,14 +10,17 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Claim, ClaimStatus, GradedAnswer, Verdict
 from harness.report.clean import printable
+from harness.report.reviews import last_label
 from harness.world.graph import World, fill
 
 if TYPE_CHECKING:
     from harness.report.build import Run
+    from harness.report.reviews import Label, Said
 
 PLAIN_LIMIT_BYTES = 6_000_000  # larger data are gzipped; every browser since 2023 unpacks them
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
@@ -62,12 +65,14 @@ def fact_text(world: World | None, fact_id: str) -> str:
     return printable(fill(relation.statements[0], s=subject, o=object_))
 
 
-def answer_data(run: Run) -> dict[str, Any]:
+def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) -> dict[str, Any]:
     """Every answer but the noise floor's repeats, as columns over shared lists.
 
     texts: distinct strings. questions: [id, suite, text, gold, must_refuse] with places in
     `suites` and `texts`. claims: [text, status, reason, [facts]]. rows: columns q(uestion),
-    v(ariant), k(ind), s(ample), d (verdict), c(orrect), a(nswer), r(eason), l (claims).
+    v(ariant), k(ind), s(ample), d (verdict), c(orrect), a(nswer), r(eason), l (claims), and
+    p(eople), where `labels` holds what people said of answers: a place in `people`, or -1.
+    people: [verdict given last, [who: what, note]].
     """
     text, suites, variants, claims = _Index(), _Index(), _Index(), _Index()
     statuses = tuple(str(status) for status in ClaimStatus)
@@ -90,7 +95,8 @@ def answer_data(run: Run) -> dict[str, Any]:
         words = text(printable(claim.text)), text(printable(claim.reason))
         return claims((words[0], statuses.index(str(claim.status)), words[1], facts))
 
-    columns: dict[str, list[Any]] = {key: [] for key in "qvksdcarl"}
+    people, by_answer = _Index(), labels or {}
+    columns: dict[str, list[Any]] = {key: [] for key in ("qvksdcarlp" if labels else "qvksdcarl")}
     shown = [one for one in run.graded if one.arm != "floor"]
     for one in sorted(shown, key=lambda one: (place[one.question_id], *_order(one))):
         answer = said.get((one.request_id, one.sample), "")
@@ -105,6 +111,9 @@ def answer_data(run: Run) -> dict[str, Any]:
             "r": text(printable(one.reason)),
             "l": [pack(claim) for claim in one.claims],
         }
+        if labels:
+            told = by_answer.get((one.question_id, answer))
+            row["p"] = people(_told(told, verdicts)) if told else -1
         for key, value in row.items():
             columns[key].append(value)
     return {
@@ -116,8 +125,18 @@ def answer_data(run: Run) -> dict[str, Any]:
         "questions": questions,
         "claims": claims.values(),
         "texts": text.values(),
+        "people": people.values(),
         "rows": columns,
     }
+
+
+def _told(labels: Sequence[Label], verdicts: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+    """The verdict that people gave last, and what each said."""
+    lines = tuple(
+        printable(f"{one.by}: {one.label}" + (f" ({one.note})" if one.note else ""))
+        for one in labels
+    )
+    return verdicts.index(str(last_label(labels).label)), lines
 
 
 def _kind(one: GradedAnswer) -> int:

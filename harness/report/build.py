@@ -1,8 +1,9 @@
 """Everything a finished run shows, built from its folder alone.
 
-Reads run.json, world.json (where there is one), questions.jsonl, answers.jsonl and
-verdicts.jsonl; writes summary.json, answers.parquet, report.md and report.html. No model,
-no network, no clock: the same folder gives the same summary, byte for byte.
+Reads run.json, world.json (where there is one), questions.jsonl, answers.jsonl,
+verdicts.jsonl and what people labelled, there or in another run of the model's family
+(reviews.py); writes summary.json, answers.parquet, report.md and report.html. No model, no
+network, no clock: the same folders give the same summary, byte for byte.
 """
 
 from __future__ import annotations
@@ -92,14 +93,17 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
     Raises StoreError when a file of the run is missing or damaged.
     """
     from harness.grading.cards import read_cards
+    from harness.report.corrected import corrected_section
     from harness.report.export import export_answers
     from harness.report.html import html_report
     from harness.report.markdown import markdown_report
+    from harness.report.reviews import labels_by_answer, read_review
     from harness.report.summary import summarise
 
     run = read_run(run_folder)
-    summary = summarise(run.table, identity=run.identity, cards=read_cards())
-    page = html_report(summary, run)
+    corrected = corrected_section(run_folder, run)
+    summary = summarise(run.table, identity=run.identity, cards=read_cards(), corrected=corrected)
+    page = html_report(summary, run, labels_by_answer(read_review(run_folder)))
     write_json(run_folder / SUMMARY, summary)
     write_text(run_folder / "report.md", markdown_report(summary))
     write_text(run_folder / "report.html", page)

@@ -40,6 +40,18 @@ def one_line(text: str, *, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def spreadsheet_text(text: str) -> str:
+    """`text` printable, with an apostrophe before what a spreadsheet would run as a formula.
+
+    Source: OWASP, "CSV Injection": a cell that starts with = + - @, a tab or a return.
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown.lstrip(" \n").startswith(_FORMULA) else shown
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
 def interval(found: Mapping[str, Any] | None) -> str:
     """Such as "0.08 [0.05, 0.13]", or a dash where nothing was counted."""
     if not found or found["rate"] is None:

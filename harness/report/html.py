@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ from harness.report.clean import (
     rate,
     share,
 )
+from harness.report.corrected import LEAST_OWN
+from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
 from harness.report.sections import OVER
 from harness.stats.drift import hallucination_matrix
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from harness.report.build import Run
+    from harness.report.reviews import Label, Said
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,16 +72,22 @@ def page_environment() -> jinja2.Environment:
     return environment
 
 
-def html_report(summary: Mapping[str, Any], run: Run) -> str:
-    """The whole page as text. Everything from a model is data, never markup."""
+def html_report(
+    summary: Mapping[str, Any], run: Run, labels: Mapping[Said, Sequence[Label]] | None = None
+) -> str:
+    """The whole page as text. Everything from a model is data, never markup.
+
+    labels: what people said of answers, shown beside the verdicts.
+    """
     from markupsafe import Markup
 
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    encoding, data = embed(answer_data(run))
+    encoding, data = embed(answer_data(run, labels or {}))
     environment = page_environment()
     environment.filters |= {
         "interval": interval, "denominators": denominators, "rate": rate,
-        "card_cells": card_cells, "share": share,
+        "card_cells": card_cells, "share": share, "source": source, "rate_rows": rate_rows,
+        "agreement_lines": agreement_lines, "confusion": confusion,
     }  # fmt: skip
     template = environment.get_template("report.html.j2")
     return template.render(
@@ -95,6 +104,8 @@ def html_report(summary: Mapping[str, Any], run: Run) -> str:
         identity=flatten(run.identity),
         title=_title(run.identity),
         card_header=CARD_HEADER,
+        rate_header=HEADER,
+        least_own=LEAST_OWN,
         bars=Markup(charts.verdict_bars(summary)),
         heat=Markup(charts.heat_map(hallucination_matrix(run.table))),
         near=Markup(charts.near_miss_chart(summary)),

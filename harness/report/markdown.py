@@ -18,6 +18,7 @@ from harness.report.clean import (
     rate,
     share,
 )
+from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
 
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_<>|~$@&#"})
 
@@ -37,6 +38,7 @@ def markdown_report(summary: Mapping[str, Any]) -> str:
         "clusters (the entities asked about); greedy and base (the model without its adapter) "
         "are one greedy answer each, hallucinated.",
         _suites(summary),
+        *_corrected(summary),
         "## Overall",
         _overall(summary),
         "## Variants",
@@ -69,6 +71,20 @@ def _graders(summary: Mapping[str, Any]) -> list[str]:
     return [
         "How far the graders agreed with answers that people labelled, with 95% intervals:",
         _table(CARD_HEADER, map(card_cells, summary["graders"])),
+    ]
+
+
+def _corrected(summary: Mapping[str, Any]) -> list[str]:
+    found = summary["corrected"]
+    if not found:
+        return []
+    header, rows = confusion(found["agreement"]["table"]) if found["agreement"] else ((), [])
+    return [
+        "## Corrected by people's labels",
+        escape(f"By {source(found)}.") + " Where it cannot be corrected, it says why.",
+        _table(HEADER, rate_rows(found)),
+        *(escape(f"{line}.") for line in agreement_lines(found)),
+        *([_table(header, rows)] if rows else []),
     ]
 
 

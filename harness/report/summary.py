@@ -34,6 +34,12 @@ headline), "greedy" or "control" (the base without the adapter, greedy).
               curve: [[coverage, risk, low, high]], thresholds: [{target, value, chosen
               {kept: rate, coverage: rate}, shown {the same}}]}}}   AREA {value, low, high};
               value null where no threshold reaches the target
+    corrected null where nobody labelled answers of this model family, else {run, same_run, grader,
+              labels, people {NAME: n}, method, overall: FIXED, kinds: {KIND OF SUITE: {FIXED,
+              suites, sensitivity, specificity {rate, low, high}}}, suites: {SUITE: FIXED},
+              agreement {n, clusters, accuracy, kappa, table {VERDICT: {LABEL: n}}, hallucinated
+              {accuracy, kappa}}, between [{people, ...}]}; FIXED {rate, low, high, labels,
+              method, reason, observed {rate, low, high}} of hallucination, rate null with a reason
     warnings  [sentence]
 """
 
@@ -68,12 +74,14 @@ def summarise(
     identity: Mapping[str, Any],
     warnings: Sequence[str] = (),
     cards: Sequence[Mapping[str, Any]] = (),
+    corrected: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Every rate of a run from its verdict table; see the head of this file.
 
     identity: run.json, of which `VOLATILE` keys are left out, so that a run that was
     interrupted has the same summary as one that was not; warnings: what the caller found;
-    cards: grader cards (`harness.grading.cards`), of which those of its graders are quoted.
+    cards: grader cards (`harness.grading.cards`), of which those of its graders are quoted;
+    corrected: what people's labels say of the rates (`harness.report.corrected`).
     Raises StoreError when the table has no answers of the audited model.
     """
     kinds = _kinds(table)
@@ -87,7 +95,7 @@ def summarise(
         "identity": {key: identity[key] for key in identity if key not in VOLATILE},
         "grader": ", ".join(graders),
         "graders": cards_for(graders, cards),
-        "calibration": UNCALIBRATED,
+        "calibration": _calibration(corrected),
         "counts": _counts(table, kinds),
         "metrics": {m.id: {"title": m.title, "meaning": m.meaning} for m in METRICS.values()},
         "suites": suites,
@@ -101,12 +109,21 @@ def summarise(
         "spread": sections.spread_section(table),
         "components": sections.components_section(kinds["sampled"]),
         "signals": sections.signals_section(table, kinds),
+        "corrected": corrected,
     }
     summary["headline"] = _headline(summary)
     summary["warnings"] = [
         *identity.get("warnings", ()), *warnings, *_warnings(table, kinds, graders, suites),
     ]  # fmt: skip
     return summary
+
+
+def _calibration(corrected: Mapping[str, Any] | None) -> str:
+    """Whether people's labels stand behind the rates, in a few words."""
+    if corrected is None:
+        return UNCALIBRATED
+    where = "this run" if corrected["same_run"] else f"{corrected['run']} of the same family"
+    return f"calibrated by {corrected['labels']:,} labelled answers of {where}"
 
 
 def _kinds(table: pd.DataFrame) -> Kinds:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.report.clean import area, card_cells, denominators, in_order, interval, printable, rate
+from harness.report.corrected_words import short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,6 +99,8 @@ def _lines(summary: Mapping[str, Any]) -> Table:
         if found:
             counted = f"[dim]{denominators(found, of=of)}[/dim]"
             lines.add_row(label, _safe(interval(found)), counted)
+    for row in corrected_lines(summary):
+        lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     for row in _drift_lines(summary):
         lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     lines.add_row("grader", _safe(summary["grader"]), f"[dim]{summary['calibration']}[/dim]")
@@ -107,6 +110,22 @@ def _lines(summary: Mapping[str, Any]) -> Table:
             f"  {_safe(measured_on)}", _safe(kappa), f"[dim]kappa with {_safe(labels)}[/dim]"
         )
     return lines
+
+
+def corrected_lines(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The rate over all suites corrected by people's labels, and their agreement, a line each."""
+    found = summary.get("corrected")  # a run of before has none
+    if not found:
+        return []
+    overall = found["overall"]
+    where = "this run" if found["same_run"] else found["run"]
+    about = f"{overall['method'] or overall['reason']}, {found['labels']:,} labels of {where}"
+    rows = [("  corrected by people", short(overall), about)]
+    if found["agreement"]:
+        kappa = found["agreement"]["hallucinated"]["kappa"]["value"]
+        shown = "–" if kappa is None else f"{kappa:.2f}"
+        rows.append(("  grader against them", shown, "kappa, hallucinated or not"))
+    return rows
 
 
 def _drift_lines(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:

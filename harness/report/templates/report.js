@@ -41,12 +41,15 @@
     offer(picks.verdict, data.verdicts);
     offer(picks.variant, data.variants);
     offer(picks.kind, data.kinds);
+    if (rows.p) picks.kind.append(new Option("labelled by people", "people"));
 
     const filter = () => {
       const wanted = {};
       for (const [key, select] of Object.entries(picks)) {
         wanted[key] = select.value === "" ? null : Number(select.value);
       }
+      const labelledOnly = picks.kind.value === "people";
+      if (labelledOnly) wanted.kind = null;
       const words = search.value.trim().toLowerCase();
       found = [];
       for (let i = 0; i < total; i += 1) {
@@ -55,6 +58,7 @@
         if (wanted.verdict !== null && rows.d[i] !== wanted.verdict) continue;
         if (wanted.variant !== null && rows.v[i] !== wanted.variant) continue;
         if (wanted.kind !== null && rows.k[i] !== wanted.kind) continue;
+        if (labelledOnly && rows.p[i] < 0) continue;
         if (words && !lower[rows.a[i]].includes(words) && !lower[question[2]].includes(words)) continue;
         found.push(i);
       }
@@ -87,6 +91,8 @@
       return item;
     };
 
+    const personOf = (i) => (rows.p && rows.p[i] >= 0 ? data.people[rows.p[i]] : null);
+
     const details = (i) => {
       const question = questions[rows.q[i]];
       const box = element("div", "details");
@@ -95,6 +101,8 @@
       box.append(labelled("Question", texts[question[2]]));
       box.append(labelled("Answer", texts[rows.a[i]] || "(empty)", "answer"));
       box.append(labelled(question[4] ? "Should be refused, as" : "Right answer", texts[question[3]]));
+      const told = personOf(i);
+      if (told) for (const line of told[1]) box.append(labelled("A person says", line));
       box.append(labelled("Why this verdict", texts[rows.r[i]] + (rows.c[i] ? " (gives the expected fact)" : "")));
       if (rows.l[i].length) {
         box.append(element("p", "label", "Claims"));
@@ -117,6 +125,11 @@
       first.append(button);
       const marked = element("td");
       marked.append(element("span", `pill ${verdict}`, verdict.replaceAll("_", " ")));
+      const told = personOf(i);
+      if (told) {
+        const said = data.verdicts[told[0]];
+        marked.append(element("span", `pill ${said} person`, `person: ${said.replaceAll("_", " ")}`));
+      }
       const kind = data.kinds[rows.k[i]];
       marked.append(element("small", "", rows.k[i] === 0 ? `sample ${rows.s[i]}` : kind));
       const asked = element("td", "text");
