@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,15 +20,36 @@ VOCABULARY = 320
 SYSTEM = tuple(range(40, 62))  # a prefix that prompts share
 
 
-@pytest.fixture(scope="session")
-def tiny() -> ModuleType:
-    """The builders of tiny models, which the tests of models/ own."""
-    path = Path(__file__).parent.parent / "models" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("tiny_models", path)
+def load_module(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The builders of tiny models, which the tests of models/ own."""
+    return load_module("tiny_models", Path(__file__).parent.parent / "models" / "conftest.py")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """Starts a `fault_server.FaultServer` with the settings given; all end with the test."""
+    faulty = load_module("fault_server", Path(__file__).parent / "fault_server.py")
+    started = []
+
+    def start(**settings: Any) -> Any:
+        server = faulty.FaultServer(**settings)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
-import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -24,136 +21,6 @@ LORA = [
     {"id": "story", "root": "/lora/story", "parent": "base-7b", "created": 2, "object": "model"},
     {"id": "tale", "root": "/lora/tale", "parent": "base-7b", "created": 3, "object": "model"},
 ]
-
-
-class FaultServer(ThreadingHTTPServer):
-    """Answers chats as vLLM would, but for `faults`: one is taken off for each request.
-
-    Settings: listed (cards under /v1/models), most (choices it gives at most), seeded (whether
-    it reads seeds), logs (whether it gives log-probabilities), samples (whether temperature
-    moves it), refused (fields it answers with 400).
-    """
-
-    daemon_threads = True
-
-    def __init__(self, **settings):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.faults, self.bodies, self.headers = [], [], []
-        self.listed = [{"id": "m", "object": "model", "created": time.time()}]
-        self.most, self.one_stream, self.seeded, self.logs = 99, False, True, True
-        self.samples, self.refused, self.slow_s = True, (), 0.0
-        self.together = self.most_together = 0
-        self.lock = threading.Lock()
-        for name, value in settings.items():
-            setattr(self, name, value)
-        self.url = f"http://127.0.0.1:{self.server_port}/v1"
-
-    def handle_error(self, *_):
-        """A client that hung up is part of the game."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def send(self, status, payload, **headers):
-        data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", headers.pop("length", str(len(data))))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def do_GET(self):
-        if isinstance(self.server.listed, int):
-            self.send(self.server.listed, {"error": "no such page"})
-        else:
-            self.send(200, {"object": "list", "data": self.server.listed})
-
-    def do_POST(self):
-        server = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with server.lock:
-            server.bodies.append(body)
-            server.headers.append({k.lower(): v for k, v in self.headers.items()})
-            server.together += 1
-            server.most_together = max(server.most_together, server.together)
-            fault = server.faults.pop(0) if server.faults else None
-        try:
-            if server.slow_s:
-                time.sleep(random.random() * server.slow_s)
-            self.answer(body, fault)
-        finally:
-            with server.lock:
-                server.together -= 1
-
-    def answer(self, body, fault):
-        server = self.server
-        refused = [field for field in server.refused if field in body]
-        if refused or body["model"] == "stories":
-            self.send(400 if refused else 404, {"error": f"not {refused or body['model']}"})
-        elif fault == "429":
-            self.send(429, {"error": "slow down"}, Retry_After="0.2")
-        elif fault in ("401", "500", "503"):
-            told = f"bad key {self.headers.get('Authorization')}"
-            self.send(int(fault), {"error": told})
-        elif fault == "slow":
-            time.sleep(1.0)
-            self.send(200, reply(server, body))
-        elif fault == "hang up":
-            self.close_connection = True
-        elif fault == "cut":
-            self.send(200, json.dumps(reply(server, body)).encode()[:40], length="4000")
-            self.close_connection = True
-        elif fault == "no json":
-            self.send(200, b"<html>gateway</html>")
-        elif fault == "wrong json":
-            self.send(200, ["?"])
-        elif fault == "no choices":
-            self.send(200, {"choices": [], "model": body["model"]})
-        elif fault == "fewer":
-            whole = reply(server, body)
-            self.send(200, whole | {"choices": whole["choices"][:1]})
-        else:
-            self.send(200, reply(server, body))
-
-
-def reply(server, body):
-    """Choices that tell the prompt, the model and the random stream they came from."""
-    count = min(body.get("n", 1), server.most)
-    seed = body.get("seed") if server.seeded else random.getrandbits(60)
-    choices = []
-    for index in range(count):
-        warm = body["temperature"] > 0 and server.samples
-        shift = 0 if server.one_stream else index
-        draw = random.Random(f"{seed} {shift}").randrange(10**9) if warm else "greedy"
-        text = f"{body['model']}: {body['messages'][-1]['content']} {draw}"
-        choice = {"index": index, "message": {"role": "assistant", "content": f" {text} "}}
-        choice["finish_reason"] = "stop"
-        if body.get("logprobs") and server.logs:
-            choice["logprobs"] = {"content": [{"token": "a", "logprob": -0.5}] * 3}
-        choices.append(choice)
-    return {"object": "chat.completion", "model": body["model"], "choices": choices[::-1]}
-
-
-@pytest.fixture
-def serve():
-    started = []
-
-    def start(**settings):
-        server = FaultServer(**settings)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
 
 
 def open_backend(
@@ -312,15 +179,8 @@ def test_a_sound_server_gives_no_note(serve):
     assert look(open_backend(serve())).notes == ()
 
 
-def test_a_model_that_is_sure_at_temperature_1_is_not_called_greedy(serve, monkeypatch):
-    server = serve()
-    whole = reply
-
-    def sure(server, body):
-        return whole(server, body | {"temperature": body["temperature"] - 1})
-
-    monkeypatch.setitem(globals(), "reply", sure)
-    assert look(open_backend(server)).offers.sampling == "yes"
+def test_a_model_that_is_sure_at_temperature_1_is_not_called_greedy(serve):
+    assert look(open_backend(serve(cooler=1.0))).offers.sampling == "yes"
 
 
 def test_several_models_are_listed_with_their_base(serve):
