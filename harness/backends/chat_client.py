@@ -67,7 +67,7 @@ class ChatClient:
         *,
         timeout_s: float = TIMEOUT_S,
         tries: int = TRIES,
-        backoff_s: float = BACKOFF_S,
+        backoff_s: float | None = None,
     ) -> None:
         """timeout_s: for connecting, and for every wait for bytes; tries: of one request."""
         from openai import OpenAI, omit
@@ -75,7 +75,7 @@ class ChatClient:
         self.url = url
         self._timeout_s = timeout_s
         self._tries = tries
-        self._backoff_s = backoff_s
+        self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._key = next((os.environ[name] for name in KEYS if os.environ.get(name)), "")
         # Without a key no header is sent: the library wants that said with every request.
         self._headers: dict[str, Any] = {} if self._key else {"Authorization": omit}
