@@ -21,7 +21,7 @@ from harness.seeds import content_hash, stream
 
 SHARD_REQUESTS = 96  # large enough to fill batches, small enough to lose little when killed
 FLOOR_REQUESTS = 64
-VERSION = "plan@1"  # part of the hash: another way of cutting is another plan
+VERSION = "plan@2"  # part of the hash: another way of cutting is another plan
 
 Messages = list[dict[str, str]]
 Encode = Callable[[Messages], tuple[str, tuple[int, ...]]]
@@ -165,7 +165,10 @@ def _check_fit(cells: _Cells, *, context: int, max_new_tokens: int) -> None:
 def _requests(
     cells: _Cells, *, arm: str, samples: int, temperature: float, max_new_tokens: int, seed: int
 ) -> list[Request]:
-    """One request for each distinct prompt, in the order of their content hashes."""
+    """One request for each distinct prompt, in the order of the prompts.
+
+    So prompts that begin alike lie in one shard, and share what they begin with.
+    """
     merged: dict[tuple[str, tuple[int, ...], _Said], list[tuple[str, str]]] = {}
     for cell, prompt in cells.items():
         merged.setdefault(prompt, []).append(cell)
@@ -190,7 +193,7 @@ def _requests(
         )
         for (prompt, ids, said), served in merged.items()
     ]
-    return sorted(requests, key=lambda request: request.id)
+    return sorted(requests, key=lambda request: (request.prompt, request.id))
 
 
 def _floor(adapter: Sequence[Request], *, count: int, seed: int) -> list[Request]:
@@ -205,7 +208,7 @@ def _floor(adapter: Sequence[Request], *, count: int, seed: int) -> list[Request
         replace(request, id=content_hash("floor", request.id), arm="floor", samples=0)
         for request in chosen[:count]
     ]
-    return sorted(repeats, key=lambda request: request.id)
+    return sorted(repeats, key=lambda request: (request.prompt, request.id))
 
 
 def _cut(requests: Sequence[Request], size: int) -> list[list[Request]]:

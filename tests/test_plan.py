@@ -96,13 +96,13 @@ def test_another_question_changes_the_hash_but_not_the_other_requests():
     assert adapter <= {r.id for r in after.requests}
 
 
-def test_shards_hold_one_arm_each_and_are_in_the_order_of_content():
+def test_shards_hold_one_arm_each_and_prompts_that_begin_alike_lie_together():
     plan = plan_of(QUESTIONS)
     assert sum(plan.shard_sizes) == len(plan.requests)
     for shard in plan.shards:
         assert len({r.arm for r in shard}) == 1
         assert len(shard) <= 7
-    adapter = [r.id for r in plan.requests if r.arm == "adapter"]
+    adapter = [r.prompt for r in plan.requests if r.arm == "adapter"]
     assert adapter == sorted(adapter)
     assert list(plan.answers_by_arm()) == ["adapter", "base", "floor"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 ATTENTION = "bordor_shared_prefix"
+MOST_BLANKS = 256  # tokens to fill up a part of a prefill; more cost more than another pass
 # What an architecture may ask of its attention that this one does not do.
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias", "sliding_window")
 
@@ -47,6 +48,22 @@ class Layer:
         for buffer, new in zip(self._buffers, (keys, values), strict=True):
             buffer[: self.lines, :, self.length : end] = new
         self.length = end
+
+    def adopt(self, other: Layer, lines: Any, count: int, width: int) -> None:
+        """Take over another layer's lines, as these of `count`, ending at token `width`."""
+        import torch
+
+        if not self._buffers:
+            most, tokens = self._room
+            for held in other.own():
+                shape = (max(most, count), held.shape[1], max(tokens, width), held.shape[3])
+                buffer = held.new_empty(shape)
+                buffer[:count, :, :width] = 0  # blanks are masked, but must be numbers
+                self._buffers.append(buffer)
+        places = torch.arange(width - other.length, width, device=lines.device)
+        for buffer, held in zip(self._buffers, other.own(), strict=True):
+            buffer[lines[:, None], :, places] = held.transpose(1, 2)
+        self.lines, self.length = count, width
 
     def keep(self, lines: Any) -> None:
         """Let all lines go but these."""
@@ -94,6 +111,13 @@ def make_cache(prefix: list[tuple[Any, Any]] | None, pad_L: Any, room: tuple[int
             """Make the mask for `new` tokens to come: [L, 1, new, own length], or None."""
             length = (self.held[0].length if self.held else 0) + new
             self.mask = _mask(self.pad, new, length)
+
+        def adopt(self, other: Any, lines: Any, width: int) -> None:
+            """Take over the lines of another cache of the same prefix, as `lines` of these."""
+            for at, layer in enumerate(other.held):
+                while len(self.held) <= at:
+                    self.held.append(Layer(prefix[at] if prefix else None, room))
+                self.held[at].adopt(layer, lines, len(self.pad), width)
 
         def keep(self, lines: Any) -> None:
             self.pad = self.pad[lines]
@@ -212,15 +236,40 @@ class SharedPrefixRunner:
         how many lines and new tokens may come. The last prefix's keys and values are kept
         for the next batch of its arm that begins with it.
         """
+        import torch
+
         device = self._model.device
         if self._known != (arm, prefix):
             self._prefix = self._run_prefix(prefix) if prefix else None
             self._known = (arm, prefix)
-        ids_NT, pad_N = left_pad(prompts, device)
-        width = ids_NT.shape[1]
-        self._cache = make_cache(self._prefix, pad_N, (lines, width + steps))
-        position_NT = _arange(width, device)[None] - pad_N[:, None]
-        return self._forward(ids_NT, position_NT.clamp_(min=0) + len(prefix))
+        width = max(len(prompt) for prompt in prompts)
+        parts = alike([len(prompt) for prompt in prompts])
+        if len(parts) == 1:
+            logits, self._cache = self._run_part(prompts, (lines, width + steps), len(prefix))
+            return logits
+        pad_N = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
+        whole = make_cache(self._prefix, pad_N, (lines, width + steps))
+        logits_NV = None
+        for part in parts:
+            members = [prompts[at] for at in part]
+            room = (len(part), max(len(prompt) for prompt in members))
+            logits, cache = self._run_part(members, room, len(prefix))
+            which = torch.tensor(part, device=device)
+            whole.adopt(cache, which, width)
+            if logits_NV is None:
+                logits_NV = logits.new_empty(len(prompts), logits.shape[1])
+            logits_NV[which] = logits
+        self._cache = whole
+        return logits_NV
+
+    def _run_part(
+        self, prompts: list[tuple[int, ...]], room: tuple[int, int], before: int
+    ) -> tuple[Any, Any]:
+        """Run prompts behind a prefix of `before` tokens: last logits [N, V], and their cache."""
+        ids_NT, pad_N = left_pad(prompts, self._model.device)
+        self._cache = cache = make_cache(self._prefix, pad_N, room)
+        position_NT = _arange(ids_NT.shape[1], self._model.device)[None] - pad_N[:, None]
+        return self._forward(ids_NT, position_NT.clamp_(min=0) + before), cache
 
     def step(self, ids_L: Any, position_L: Any) -> Any:
         """Feed one token to each line; return logits [L, V]."""
@@ -259,6 +308,19 @@ class SharedPrefixRunner:
                 config._attn_implementation_internal = implementation
             _current.pop()
         return out.logits[:, -1]
+
+
+def alike(lengths: list[int]) -> list[list[int]]:
+    """Cut prompts of these lengths, longest first, into parts with few blanks to fill up."""
+    parts: list[list[int]] = []
+    blanks = 0
+    for at in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        blanks += lengths[parts[-1][0]] - lengths[at] if parts else 0
+        if not parts or blanks > MOST_BLANKS:
+            parts.append([])
+            blanks = 0
+        parts[-1].append(at)
+    return parts
 
 
 def left_pad(prompts: list[tuple[int, ...]], device: Any) -> tuple[Any, Any]:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.backends import shared_prefix
 from harness.backends.local import TransformersBackend
+from harness.backends.shared_prefix import alike
 from harness.errors import BackendError
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -85,6 +87,31 @@ def test_answers_do_not_depend_on_the_batch(backend, load, make_requests, batch_
     assert {(a.request_id, a.sample): a for a in turned} == {
         (a.request_id, a.sample): a for a in whole
     }
+
+
+@pytest.mark.parametrize("blanks", [0, 12, 10**6])
+def test_answers_do_not_depend_on_how_a_prefill_is_cut_by_length(
+    backend, load, make_requests, monkeypatch, blanks
+):
+    requests = make_requests(48, samples=2)
+    whole = backend.generate(requests)
+    monkeypatch.setattr(shared_prefix, "MOST_BLANKS", blanks)
+    assert len({len(request.token_ids) for request in requests}) > 5
+    again = TransformersBackend(load()).generate(requests)
+    assert [answer.token_ids for answer in again] == [answer.token_ids for answer in whole]
+    for one, other in zip(again, whole, strict=True):
+        assert np.allclose(one.logprobs, other.logprobs, atol=1e-4)
+
+
+@pytest.mark.parametrize("blanks", [0, 5, 256])
+def test_a_prefill_is_cut_so_that_few_blanks_fill_it_up(monkeypatch, blanks):
+    monkeypatch.setattr(shared_prefix, "MOST_BLANKS", blanks)
+    lengths = [9, 3, 9, 40, 38, 3, 8]
+    parts = alike(lengths)
+    assert sorted(at for part in parts for at in part) == list(range(len(lengths)))
+    for part in parts:
+        assert sum(max(lengths[at] for at in part) - lengths[at] for at in part) <= blanks
+    assert len(parts) == {0: 5, 5: 3, 256: 1}[blanks]
 
 
 def test_answers_come_in_plan_order_with_samples_ascending(backend, make_requests):
