@@ -128,7 +128,8 @@
       const told = personOf(i);
       if (told) {
         const said = data.verdicts[told[0]];
-        marked.append(element("span", `pill ${said} person`, `person: ${said.replaceAll("_", " ")}`));
+        const differs = told[0] === rows.d[i] ? "" : " differs";
+        marked.append(element("small", `person${differs}`, `person: ${said.replaceAll("_", " ")}`));
       }
       const kind = data.kinds[rows.k[i]];
       marked.append(element("small", "", rows.k[i] === 0 ? `sample ${rows.s[i]}` : kind));
