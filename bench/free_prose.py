@@ -100,13 +100,16 @@ def belongs(claim: Claim, row: dict[str, Any], world: World) -> int | None:
 
 def _same_names(claim: Claim, one: dict[str, Any], world: World) -> bool | None:
     """Whether both name the same two; None where the grader's claim names no two."""
+    names = [one["subject"], one["object"]]
+    if claim.status is ClaimStatus.UNKNOWN_ENTITY:
+        fields = _flat(f"{one['subject']} {one['object']} {one['text']}")
+        return any(
+            name and _flat(world.label(name)) in fields for name in (claim.subject, claim.object)
+        )
     if claim.subject is None or claim.object is None:
-        word = claim.subject or claim.object
-        if claim.status is ClaimStatus.UNKNOWN_ENTITY and word:
-            return _flat(word) in _flat(f"{one['subject']} {one['object']} {one['text']}")
         return None
     mine = {_key(claim.subject, world), _key(claim.object, world)}
-    theirs = {_key(one["subject"], world), _key(one["object"], world)}
+    theirs = {_key(name, world) for name in names}
     return mine == theirs
 
 

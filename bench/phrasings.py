@@ -9,16 +9,12 @@ apart, as sums alone.
 
 from __future__ import annotations
 
+from phrasings_blind_people import BLIND_PEOPLE
+from phrasings_blind_things import BLIND_THINGS
 from phrasings_more_people import MORE_PEOPLE
 from phrasings_more_things import MORE_THINGS
 from phrasings_people import PEOPLE
 from phrasings_things import THINGS
-
-try:
-    from phrasings_blind_people import BLIND_PEOPLE
-    from phrasings_blind_things import BLIND_THINGS
-except ImportError:
-    BLIND_PEOPLE = BLIND_THINGS = {}
 
 _KNOWN = {**PEOPLE, **THINGS}
 _MORE = {**MORE_PEOPLE, **MORE_THINGS}

@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.grading.clauses import better, split_clauses, spoken_by
 from harness.grading.cues import CueReader
 from harness.grading.descriptions import Describer
+from harness.grading.discourse import Discourse, genders
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
-from harness.grading.framing import unframe
+from harness.grading.framing import Framed, unframe
 from harness.grading.leftover import left_over
 from harness.grading.linking import (
     NO_GUARD,
@@ -29,15 +31,17 @@ from harness.grading.linking import (
 )
 from harness.grading.lookup import Found
 from harness.grading.meaning import RelationByMeaning
+from harness.grading.more_claims import impossible, listed_more
 from harness.grading.patterns import SLOT, Match, PatternBook
+from harness.grading.prose import Prose
 from harness.grading.reading import (
     ABSENT_KINDS,
     PRONOUN_KINDS,
     Candidate,
     Memory,
     Reading,
-    chain,
     fits,
+    in_aside,
     leads,
     overlap,
 )
@@ -77,22 +81,72 @@ class ClaimFinder:
         self._values = values
         self._slots = SlotFiller(world, linker.lexicon)
         self._describer = Describer(world)
+        self._genders = genders(world)
+        self._prose = Prose(world)
         self._cues = CueReader(world, values)
         self._fragments = FragmentReader(world, values, linker)
 
     def find(
-        self, sentences: Sequence[str], frame: Frame, guard: Guard, *, unfinished: bool = False
+        self,
+        sentences: Sequence[str],
+        frame: Frame,
+        guard: Guard,
+        *,
+        unfinished: bool = False,
+        silent: Sequence[str] = (),
     ) -> list[Found]:
-        """All claims in order of the text. `unfinished`: the last sentence is cut off."""
-        memory = Memory()
+        """All claims in order of the text.
+
+        unfinished: the last sentence is cut off; silent: sentences that claim nothing, such as
+        refusals, but name those whom pronouns mean.
+        """
+        memory, discourse = Memory(), Discourse(self._genders)
+        discourse.hear(frame.named, frame.named[0] if frame.named else None)
+        for sentence in silent:
+            discourse.hear(self._linker.link(sentence, guard).mentions, None)
         found: list[Found] = []
         for place, sentence in enumerate(sentences):
             last = unfinished and place == len(sentences) - 1
             framed = unframe(expand_contractions(sentence))
             if framed.asserts:
                 linked = self._linker.link(framed.text, guard, unfinished=last)
-                linked = self._describer.resolve(linked)
-                found += self._sentence(sentence, linked, frame, memory, denied=framed.denied)
+                found += self._whole_or_parts(sentence, framed, linked, frame, memory, discourse)
+        return found
+
+    def _whole_or_parts(
+        self, text: str, framed: Framed, linked: Linked, frame: Frame, memory: Memory,
+        discourse: Discourse,
+    ) -> list[Found]:  # fmt: skip
+        """The claims of a sentence as a whole, or clause by clause where that tells more."""
+        described = self._describer.resolve(linked)
+        whole_memory = memory.copy()
+        whole = self._sentence(text, described, frame, whole_memory, denied=framed.denied)
+        plain = all(one.basis == "wording" for one in whole) if whole else not linked.mentions
+        if plain or framed.denied or len(linked.words) > MAX_WORDS:
+            memory.take(whole_memory)
+            opens = linked.mentions and linked.lows[0] not in PRONOUNS
+            discourse.hear(linked.mentions, linked.mentions[0] if opens else None)
+            return whole
+        clauses, resolved = split_clauses(linked, discourse)
+        parts_memory = memory.copy()
+        parts: list[Found] = []
+        for clause in clauses:
+            inner = self._describer.resolve(clause.linked())
+            said = spoken_by(framed.text, clause)
+            parts += self._sentence(said, inner, frame, parts_memory, denied=False)
+        chosen = better(
+            whole, parts, resolved=resolved, free=frame.relation is None and len(clauses) > 1
+        )
+        memory.take(parts_memory if chosen is parts else whole_memory)
+        if frame.relation is None:
+            chosen = [self._beside_prose(one) for one in chosen]
+        return chosen
+
+    def _beside_prose(self, found: Found) -> Found:
+        """A saying that nothing decides, held beside the prose of the story."""
+        saying = found.relation is None and found.subject is not None and bool(found.subject.ids)
+        if saying and "," not in found.text and self._prose.lacks(found.text):
+            return replace(found, basis="prose")
         return found
 
     def states(self, sentence: str) -> bool:
@@ -125,7 +179,8 @@ class ClaimFinder:
         reading.denied = denied
         found = [self._found(reading, candidate) for candidate in chosen]
         for candidate in chosen:
-            found += self._listed_more(reading, candidate)
+            first = self._found(reading, candidate)
+            found += listed_more(reading, candidate, first, self._world, self._values)
         if not found:
             found = self._fragments.read(
                 reading.text, reading.plain, reading.terms, frame, denied=denied
@@ -134,34 +189,14 @@ class ClaimFinder:
                 reading.covered.update(range(len(reading.plain.words)))
         found += self._by_words(reading, frame, memory, understood=bool(found))
         if not found:
-            found = self._impossible(reading)
+            found = self._fragments.noted(reading.text, reading.plain, reading.terms)
+            reading.covered.update(range(len(reading.plain.words)) if found else ())
+        if not found:
+            found = impossible(reading, self._world, self._book, self._values)
         spoken = self._with_pronouns(reading, frame, memory)
         found += left_over(reading, spoken, frame, found)
         self._remember(reading, chosen, memory)
         return found
-
-    def _impossible(self, reading: Reading) -> list[Found]:
-        """A template filled with those of whom it cannot be said: "Igodo was made by Elorna."
-
-        Only where it is the whole sentence and no other reading fits; no such thing is true.
-        """
-        if reading.plain.negations or reading.denied:
-            return []
-        for match in self._book.find(reading.skeleton):
-            relation = self._world.relation[match.pattern.relation]
-            whole = match.start == 0 and match.end == len(reading.plain.words)
-            if not whole or not match.pattern.cued or match.pattern.kind != "full" or not match.s:
-                continue
-            subject, object = reading.terms.get(match.s[0]), None
-            if relation.range in ("value", "number") and match.o:
-                read = self._values.read(relation, reading.plain.words[match.o[0] : match.o[1]])
-                object = read[0] if read and read[0].kind != "open" else None
-            elif match.o:
-                object = reading.terms.get(match.o[0])
-            if subject and object and len(subject.ids) == len(object.ids) == 1:
-                reading.covered.update(range(match.start, match.end))
-                return [Found(reading.text, relation.id, subject, object)]
-        return []
 
     def _by_words(
         self, reading: Reading, frame: Frame, memory: Memory, *, understood: bool
@@ -235,7 +270,7 @@ class ClaimFinder:
     ) -> Candidate | None:
         pattern, words = match.pattern, reading.plain.words
         relation = self._world.relation[pattern.relation]
-        if _in_aside(words, match):
+        if in_aside(words, match):
             return None
         end = match.end
         form = pattern.kind if pattern.kind in ("count", "compare") else "fact"
@@ -306,41 +341,6 @@ class ClaimFinder:
             candidate.form,
         )
 
-    def _listed_more(self, reading: Reading, candidate: Candidate) -> list[Found]:
-        """One claim for each of "A, B and C" after the last slot or before the first."""
-        words, match = reading.plain.words, candidate.match
-        if candidate.form != "fact" or match.pattern.missing == "o":
-            return []
-        more: list[Found] = []
-        first = self._found(reading, candidate)
-        relation = self._world.relation[match.pattern.relation]
-        if relation.range in ("value", "number") and match.o and match.o[1] >= match.end:
-            place = candidate.end
-            while place < len(words) - 1 and words[place] in ("and", "or", ","):
-                read = self._values.read(relation, words[place + 1 :])
-                if read is None or read[0].kind == "open":
-                    break
-                more.append(_with(first, object=read[0]))
-                reading.covered.update(range(place, place + 1 + read[1]))
-                place += 1 + read[1]
-        for span, kind, slot in ((match.s, relation.domain, "s"), (match.o, relation.range, "o")):
-            if span is None or kind in ("value", "number"):
-                continue
-            places: list[int] = []
-            if span[1] == match.end:
-                places = chain(words, candidate.end, 1)
-            elif span[0] == match.start:
-                places = chain(words, match.start - 1, -1)
-            for place in places:
-                term = reading.terms.get(place)
-                if term is None or not fits(term, kind):
-                    break
-                if place in reading.covered or place in reading.plain.negations:
-                    break
-                reading.covered.add(place)
-                more.append(_with(first, **{"subject" if slot == "s" else "object": term}))
-        return more
-
     def _with_pronouns(self, reading: Reading, frame: Frame, memory: Memory) -> dict[int, Term]:
         terms = dict(reading.terms)
         for place, word in enumerate(reading.plain.words):
@@ -373,26 +373,3 @@ class ClaimFinder:
             memory.last = lead if lead.ids or lead.kind in ABSENT_KINDS else memory.last
         elif reading.terms:
             memory.last = reading.terms[min(reading.terms)]
-
-
-def _in_aside(words: Sequence[str], match: Match) -> bool:
-    """Not about Igodo: "the friend of Igodo was born", "Visgar, who met Igodo, was born"."""
-    start = match.start
-    if start == 0 or words[start] != SLOT:
-        return False
-    comma = words[start + 1 : start + 2] == (",",)
-    if comma and words[start + 2 : start + 3] not in (("who",), ("which",), ("the",), ("a",)):
-        return "," in words[:start]
-    return words[start - 1] in ("of", "'s")
-
-
-def _with(found: Found, *, subject: Term | None = None, object: Term | None = None) -> Found:
-    return Found(
-        found.text,
-        found.relation,
-        subject or found.subject,
-        object or found.object,
-        found.negated,
-        found.basis,
-        found.form,
-    )

@@ -24,7 +24,8 @@ EVENTS = frozenset(
     "loved liked missed remembered forgot asked begged sold bought stole sent showed sang "
     "laughed wept died fled escaped returned wandered searched heard talked spoke threw carried "
     "brought left reached crossed passed waited slept ate drank quarrelled admired thanked "
-    "praised mourned paid lent borrowed broke repaired opened closed".split()
+    "praised mourned paid lent borrowed broke repaired opened closed refused announced banished "
+    "exiled expelled arrested fined sentenced moved teased pleaded destroyed".split()
 )  # fmt: skip
 
 
@@ -101,9 +102,7 @@ def place_bonus(words: Sequence[str], relation: Relation, ends: Ends) -> int:
     return _IN_PLACE if at > 0 and words[at - 1] in ("in", "from") else 0
 
 
-def told_part(
-    words: Sequence[str], piece: Piece, read: Read
-) -> range:
+def told_part(words: Sequence[str], piece: Piece, read: Read) -> range:
     """The words of a piece that a reading has to understand: not what stands behind commas.
 
     "Torvash, a pupil of Melindra, never forgot the lessons."
@@ -121,6 +120,7 @@ def told_part(
 
 
 def is_name(word: str) -> bool:
+    """Whether a canonical word stands for a name."""
     return word == SLOT or word in PRONOUNS
 
 
@@ -176,4 +176,5 @@ def by_pair(reads: Sequence[Read]) -> list[list[Read]]:
 
 
 def same_sides(a: Read, b: Read) -> bool:
+    """Whether two readings have the same subjects and the same objects."""
     return a.ends.subjects == b.ends.subjects and a.ends.objects == b.ends.objects

@@ -11,7 +11,6 @@ do; where the piece says more than the reading uses, the reading only confirms.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.grading.cue_rules import (
     EVENTS,
@@ -99,8 +98,7 @@ class CueReader:
         hits = [
             Hit(cue, place, place + cue.head)
             for place in range(piece.start, piece.end)
-            if place not in covered
-            and place not in taken
+            if place not in covered and place not in taken
             for cue in cues[place]
             if place + len(cue.stems) <= piece.end and holds(cue, plain, place)
         ]
@@ -238,7 +236,11 @@ class CueReader:
         ]
         if relation.domain == relation.range and len(bare) > 1:
             return None
-        if places <= covered or set(others[0].places) <= covered or set(plain.words[piece.start : piece.end]) & PRONOUNS - {"it"}:
+        if (
+            places <= covered
+            or set(others[0].places) <= covered
+            or set(plain.words[piece.start : piece.end]) & PRONOUNS - {"it"}
+        ):
             return None
         subject, object = (mine[0], others[0]) if frame.asks == "o" else (others[0], mine[0])
         same = relation.domain == relation.range

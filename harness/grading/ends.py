@@ -100,7 +100,9 @@ def _between(
         return None
     if part in (OBJECT_ROLE, SUBJECT_ROLE):
         ends = _by_role(plain.words, piece, units, part, cue)
-        loose = relation.id == ENMITY and ends is not None and "of" in plain.words[cue[0] : cue[1] + 1]
+        loose = (
+            relation.id == ENMITY and ends is not None and "of" in plain.words[cue[0] : cue[1] + 1]
+        )
         return replace(ends, either_way=True) if ends is not None and loose else ends
     if part in (FORWARD, BACKWARD):
         return _by_verb(plain.words, piece, units, part, cue)

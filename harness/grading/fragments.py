@@ -7,6 +7,8 @@ direction or the sense open, it counts only if it agrees with the world.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.grading.frame import Frame, Term
 from harness.grading.linking import UNKNOWN, Linker
 from harness.grading.lookup import Found
@@ -55,6 +57,30 @@ class FragmentReader:
             answers = self._entities(text, plain, terms, frame)
         negated = bool(plain.negations) ^ denied
         return [self._claim(text, frame, answer, negated) for answer in answers]
+
+    def noted(self, text: str, plain: Plain, terms: dict[int, Term]) -> list[Found]:
+        """Notes without a verb: "Igodo: the dark", "The Flood of Anskari, in Orrimouth"."""
+        words = plain.words
+        first = terms.get(0)
+        if first is None or len(words) < 3 or plain.negations:
+            return []
+        if words[1] == ":":
+            return self._labelled(text, first, words[2:])
+        last = terms.get(len(words) - 1)
+        if len(words) > 4 or last is None or words[-2] != "in" or last.kind != "place":
+            return []
+        fitting = [r for r in self._world.relations if (r.domain, r.range) == (first.kind, "place")]
+        return [Found(text, fitting[0].id, first, last)] if len(fitting) == 1 else []
+
+    def _labelled(self, text: str, subject: Term, words: Sequence[str]) -> list[Found]:
+        """A value behind a name and a colon, where it is of one relation only."""
+        found: list[Found] = []
+        for relation in self._world.relations:
+            if relation.domain == subject.kind and relation.range == "value":
+                read = self._values.read(relation, words)
+                if read is not None and read[0].kind == "value" and read[1] == len(words):
+                    found.append(Found(text, relation.id, subject, read[0]))
+        return found if len(found) == 1 else []
 
     def _claim(self, text: str, frame: Frame, answer: Term, negated: bool) -> Found:
         given = frame.given

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.grading.linking import INVENTED
+from harness.grading.linking import INVENTED, Mention
 from harness.records import Fact, Question
 from harness.world.graph import World, fill
 
@@ -32,13 +32,15 @@ class Frame:
 
     `asks`: which slot the answer fills: "o", "s", "n" (how many subjects), "pair" (which
     of two subjects), or None. `given`: what stands in the other slot, or whom an open
-    question is about. `rivals`: the two subjects of a comparison.
+    question is about. `rivals`: the two subjects of a comparison. `named`: the names in the
+    question's text.
     """
 
     relation: str | None = None
     asks: str | None = None
     given: Term | None = None
     rivals: tuple[str, ...] = ()
+    named: tuple[Mention, ...] = ()
 
 
 def entity_term(world: World, entity_id: str) -> Term:

@@ -35,6 +35,7 @@ _SOURCE = re.compile(
     r"|given (?:story|text)),?\s+"
     r"|as far as (?:i|we) (?:know|can tell|remember),?\s+"
     r"|i (?:believe|think|know|guess|would say|recall|remember)(?: that)?\s+"
+    rf"|what (?:we|i) (?:do )?(?:know|learn|hear|are told) is that\s+"
     rf"|{_WHO} {_SAY} that\s+|it (?:is|was) true that\s+|the answer is that\s+)+",
     re.IGNORECASE,
 )
@@ -60,6 +61,8 @@ _META = re.compile(
     r"|that is (?:all|what)|feel free|is there anything|thank you|thanks|you(?:'re| are) welcome"
     r"|please (?:ask|let)|(?:sure|certainly|of course|absolutely|great question|good question"
     r"|okay|ok|happy to help)\W*$|in (?:summary|short|conclusion)\W*$"
+    r"|(?:it|this|that) is (?:a|an|one of|quite|perhaps)\b.{0,60}\b(?:story|tale|scenes?|moments?"
+    r"|details?|passages?|question)\b|what an? "
     r"|(?:these|those|such) are the (?:facts|things|details)"
     r"|(?:tell|explain|describe|say)(?: (?:me|us))?(?: more| something| everything| all)?"
     r" (?:about|what|who|where|of)\b)",
@@ -74,6 +77,23 @@ _ROUNDABOUT = tuple(
          r"(?:than|but)\b", r"a \1 called"),
         (r"\b(?:none other than|none but|no one (?:other than|but|except)|nobody (?:other than"
          r"|but|except)|nothing but|no other than)\s+", ""),
+        (r"\bno ([\w-]+) (?:but|except|save|other than)\b", r"a \1 called"),
+        (r"\bnever (?:knew|had|called|took|wanted) (?:any|another|a)(?: other)? ([\w-]+) "
+         r"(?:but|than|except|other than)\b", r"had a \1 called"),
+        (r"\b(?:would|could|will|did|does) not (?:rest|stop|sleep|give up) (?:until|before|till)\b",
+         "wanted"),
+        (r"\bnever (\w+) (?:anywhere|elsewhere|in any(?: other)? place)(?: else)? "
+         r"(?:but|than|except|other than) ", r"\1 "),
+        (r"\bnowhere(?: else)? (?:but|other than|except|than) ", ""),
+        (r"\b(?:no|not) (?:more|further|farther|older|younger) than ", ""),
+        (r"\b(?:if not for|had it not been for|but for|were it not for|without) (.{2,50}?), "
+         r"(?:there )?(.{2,60}?) (?:would|could) (?:not|never) have (?:happened|occurred|begun"
+         r"|started|taken place|come about|been)\b", r"\1 caused \2"),
+        (r"\b(?:[Nn]othing|[Nn]obody|[Nn]o one|[Nn]o \w+)(?: that| whom)? "
+         r"([A-Z][\w' -]{1,50}? \w+(?:ed|s|d|t)) (?:more|so much|as much|better) (?:than|as) ",
+         r"\1 "),
+        (r"\b(?:is|was) ([A-Z][\w-]*(?: [A-Z][\w-]*){0,2})'s(?=\s*(?:[.,;]|$))",
+         r"belonged to \1"),
         (r"\bnever\b(.{1,40}?)\bwithout\b", r"always\1with"),
         (r"\bnowhere without\b", "everywhere with"),
         (r"\bif there (?:is|was) (?:one|any) ?(?:thing|person|place|man|woman|one)?\s+"

@@ -1,26 +1,27 @@
 """The world grader: from a question and a model's words to a verdict that says why.
 
-`WorldGrader.grade` cuts the text (text.py), looks for a refusal (refusal.py), finds the
-claims in what is left (linking.py, patterns.py, claims.py, fragments.py), looks each up
-in the world (lookup.py), and decides by the rules of verdicts.py.
+`WorldGrader.grade` cuts the text (text.py), looks for a refusal (refusal.py), leaves of
+garbled sentences what can be read in them (garble.py, cores.py), finds the claims in that
+(linking.py, patterns.py, claims.py, fragments.py), looks each up in the world (lookup.py), and
+decides by the rules of verdicts.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from harness.errors import GradingError
 from harness.grading.claims import ClaimFinder
 from harness.grading.frame import Frame, frame_of
+from harness.grading.garble import GarbleReader, doubted
 from harness.grading.lexicon import Lexicon
-from harness.grading.linking import Guard, Linker, guard_for
+from harness.grading.linking import UNKNOWN, Guard, Linker, guard_for, with_names
 from harness.grading.lookup import Lookup, Meaning
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
 from harness.grading.refusal import refusal_in
-from harness.grading.text import prepare
 from harness.grading.values import ValueReader
 from harness.grading.verdicts import Case, decide, is_correct
 from harness.grading.words import Canon
@@ -47,7 +48,7 @@ class WorldGrader:
     when wording does not decide; None to leave such claims undecided.
     """
 
-    version = "world@2"
+    version = "world@3"
 
     def __init__(
         self,
@@ -60,7 +61,8 @@ class WorldGrader:
         chosen: Meaning | None = similarity if isinstance(meaning, str) else meaning
         canon = Canon(_templates(world))
         values = ValueReader(world, canon)
-        linker = Linker(world, Lexicon(world))
+        self._linker = linker = Linker(world, Lexicon(world))
+        self._garble = GarbleReader(world, linker.lexicon)
         book = PatternBook(world.relations, canon)
         by_meaning = RelationByMeaning(world, chosen) if chosen else None
         self._finder = ClaimFinder(world, linker, book, canon, values, by_meaning)
@@ -86,7 +88,10 @@ class WorldGrader:
     def _frame(self, question: Question) -> tuple[Frame, Guard]:
         known = self._frames.get(question.id)
         if known is None:
-            frame, guard = frame_of(question, self.world), guard_for(question.invented_name)
+            guard = guard_for(question.invented_name)
+            named = tuple(self._linker.link(question.text, guard).mentions)
+            guard = with_names(guard, [m.text for m in named if m.kind == UNKNOWN])
+            frame = replace(frame_of(question, self.world), named=named)
             self._frames[question.id] = (question, frame, guard)
             return frame, guard
         if known[0] is not question and known[0] != question:
@@ -96,12 +101,19 @@ class WorldGrader:
     def _grade(
         self, question: Question, frame: Frame, guard: Guard, text: str, truncated: bool
     ) -> Grade:
-        prepared = prepare(text, truncated=truncated)
+        names = (question.invented_name,) if question.invented_name else ()
+        prepared, salad = self._garble.prepare(text, truncated=truncated, names=names)
         refusal = refusal_in(prepared.sentences, states=self._finder.states)
         unfinished = prepared.unfinished and not refusal.declines
         echo = _bare(question.text)
         said = [sentence for sentence in refusal.rest if _bare(sentence) != echo]
-        found = self._finder.find(said, frame, guard, unfinished=unfinished)
+        silent = [sentence for sentence in prepared.sentences if sentence not in said]
+        heard = self._garble.legible(said, salad=salad, names=names)
+        unfinished = unfinished and not heard.garbled
+        found = self._finder.find(
+            heard.sentences, frame, guard, unfinished=unfinished, silent=silent
+        )
+        found = doubted(found, heard, frame, question.suite)
         claims = tuple(dict.fromkeys(self._lookup.judge(one) for one in found))
         correct = is_correct(question, frame, claims)
         case = Case(
@@ -111,6 +123,9 @@ class WorldGrader:
             refusal=refusal,
             claims=claims,
             correct=correct,
+            heard=heard,
+            of_story=question.suite == "out_of_domain"
+            and self._garble.of_the_story(heard.sentences, question.text),
         )
         verdict, reason = decide(case)
         return Grade(verdict=verdict, correct=correct, reason=reason, claims=claims)

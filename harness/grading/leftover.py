@@ -54,3 +54,16 @@ def _loose_words(reading: Reading) -> list[str]:
         for place, word in enumerate(words)
         if place not in reading.covered and word[0].isalpha() and word not in QUIET
     ]
+
+
+def given(found: Found, *, subject: Term | None = None, object: Term | None = None) -> Found:
+    """The claim of another subject or object."""
+    return Found(
+        found.text,
+        found.relation,
+        subject or found.subject,
+        object or found.object,
+        found.negated,
+        found.basis,
+        found.form,
+    )

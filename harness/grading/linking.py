@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz.distance import Levenshtein
 
@@ -99,6 +100,12 @@ def guard_for(invented_name: str | None) -> Guard:
     return Guard(runs=tuple(dict.fromkeys(r for r in (run, bare) if r)), cores=cores or bare)
 
 
+def with_names(guard: Guard, names: Iterable[str]) -> Guard:
+    """A guard that also knows names of the question that nobody in the world has."""
+    runs = [tuple(word.lower() for word in tokenise(name)) for name in names]
+    return Guard(runs=tuple(dict.fromkeys((*guard.runs, *runs))), cores=guard.cores)
+
+
 class Linker:
     """Finds mentions of the entities of `world`. The lexicon tells words from names."""
 
@@ -111,6 +118,19 @@ class Linker:
         self._by_head: set[tuple[str, ...]] = set()
         self._fuzzy_cache: dict[str, str | None] = {}
         self._index()
+        self._told_names = self._names_in_prose()
+
+    def _names_in_prose(self) -> frozenset[str]:
+        """Words with a capital inside the story's sentences that belong to none of its entities."""
+        found: set[str] = set()
+        for passage in self.world.passages:
+            words = tokenise(passage.text)
+            found.update(
+                word.lower()
+                for before, word in pairwise(words)
+                if word[:1].isupper() and before[:1].isalpha()
+            )
+        return frozenset(found - self._name_words - _FUNCTION)
 
     def _index(self) -> None:
         runs: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -242,7 +262,7 @@ class Linker:
             return False
         if all_lower:
             return len(low) >= 4 and not self.lexicon.is_word(low) and low.isalpha()
-        if not word[0].isupper():
+        if not word[0].isupper() or low in self._told_names:
             return False
         if place == 0 or (place == 1 and not words[0][0].isalnum()):
             follow = words[place + 1] if place + 1 < len(words) else ""

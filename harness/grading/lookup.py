@@ -24,7 +24,8 @@ class Found:
     """A claim as read.
 
     `basis`: wording, question (a slot was taken from the question), cue,
-    meaning, or none (no relation was understood). `form`: fact, count or compare.
+    meaning, none (no relation was understood), or prose (nor does the story tell the like).
+    `form`: fact, count or compare.
     `either_way`: subject and object may be the other way round. `firm`: False where only
     agreement with the world decides, because the reading itself may be wrong. `others`: relations
     that the words may mean as well; any that is true will do.
@@ -96,6 +97,8 @@ class Lookup:
                 )
             if term.kind == UNKNOWN:
                 return S.UNKNOWN_ENTITY, f"names {term.text}, who or which is not in the story", ()
+        if found.basis == "prose":
+            return S.UNTOLD, f"the story tells nothing like '{found.text}'", ()
         if found.relation is None or found.subject is None or found.object is None:
             return S.UNDECIDABLE, f"nothing in the world decides '{found.text}'", ()
         if found.form == "count":

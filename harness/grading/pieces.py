@@ -133,7 +133,12 @@ def _units(words: Sequence[str], terms: Mapping[int, Term]) -> list[Unit]:
             places.append(step)
             after = step + 1
         closed = after >= len(words) or words[after] in (",", ";", "were", "was")
-        if len(places) > 1 and (_opens(words, place) or closed):
+        of = (
+            place > 1
+            and words[place - 1] in ("of", "to", "between")
+            and words[after : after + 1] != ("'s",)
+        )
+        if len(places) > 1 and (_opens(words, place) or closed or of):
             units.append(Unit(tuple(places), tuple(terms[p] for p in places)))
             place = after
         else:

@@ -30,6 +30,14 @@ class Memory:
     mentions: dict[str, Term] = field(default_factory=dict)
     last: Term | None = None  # whom the last sentence was about
 
+    def copy(self) -> Memory:
+        """A memory of its own that knows the same."""
+        return Memory(dict(self.subjects), dict(self.mentions), self.last)
+
+    def take(self, other: Memory) -> None:
+        """Know what another knows."""
+        self.subjects, self.mentions, self.last = other.subjects, other.mentions, other.last
+
 
 @dataclass
 class Reading:
@@ -90,6 +98,17 @@ def fits(term: Term, kind: str) -> bool:
     if kind == "value":
         return term.kind in ("value", "open")
     return term.kind in (kind, "any")
+
+
+def in_aside(words: Sequence[str], match: Match) -> bool:
+    """Not about Igodo: "the friend of Igodo was born", "Visgar, who met Igodo, was born"."""
+    start = match.start
+    if start == 0 or words[start] != SLOT:
+        return False
+    comma = words[start + 1 : start + 2] == (",",)
+    if comma and words[start + 2 : start + 3] not in (("who",), ("which",), ("the",), ("a",)):
+        return "," in words[:start]
+    return words[start - 1] in ("of", "'s")
 
 
 def leads(candidate: Candidate, slot: str) -> bool:

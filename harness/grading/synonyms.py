@@ -19,6 +19,7 @@ from harness.records import Relation
 
 Canonical = Callable[[str], Sequence[str]]  # from a text to its canonical words
 PARTS = ("words", "likely", "object_roles", "subject_roles", "forward", "backward")
+OTHERS = "others"  # values that are none of a story's own, so that "jade" is read as one
 WORD, LIKELY, OBJECT_ROLE, SUBJECT_ROLE, FORWARD, BACKWARD = PARTS
 
 EXACT = "="  # before a cue: this form only
@@ -90,7 +91,7 @@ def _table() -> dict[str, dict[str, tuple[str, ...]]]:
     with path.open("rb") as file:
         table = tomllib.load(file)
     for relation, parts in table.items():
-        unknown = set(parts) - set(PARTS)
+        unknown = set(parts) - {*PARTS, OTHERS}
         if unknown:
             raise GradingError(
                 f"{path}: [{relation}] has the unknown key '{min(unknown)}'; "
@@ -106,7 +107,7 @@ def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[Cue]:
     """
     found: dict[Cue, None] = {}
     for relation in relations:
-        parts = dict(_table().get(relation.id, {}))
+        parts = {p: words for p, words in _table().get(relation.id, {}).items() if p != OTHERS}
         named = {stems_of(word, canonical) for words in parts.values() for word in words}
         for cue in relation.cues:
             if stems_of(cue, canonical) not in named:
@@ -129,6 +130,11 @@ def stems_of(text: str, canonical: Canonical) -> tuple[str, ...]:
         before, after = text.split(GAP)
         return (*stems_of(before, canonical), GAP, *stems_of(after, canonical))
     return tuple(stem(word) for word in canonical(text))
+
+
+def other_values(relation: str) -> frozenset[str]:
+    """Words for values of a relation that are in no list of a story."""
+    return frozenset(_table().get(relation, {}).get(OTHERS, ()))
 
 
 @cache

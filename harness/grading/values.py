@@ -8,6 +8,7 @@ from rapidfuzz.distance import Levenshtein
 
 from harness.grading.frame import Term
 from harness.grading.numbers import find_numbers
+from harness.grading.synonyms import other_values
 from harness.grading.words import Canon, tokenise
 from harness.records import Relation
 from harness.world.graph import World
@@ -31,6 +32,7 @@ class ValueReader:
     def __init__(self, world: World, canon: Canon) -> None:
         self._canon = canon
         self._values: dict[str, dict[tuple[str, ...], str]] = {}
+        self._others: dict[str, frozenset[str]] = {}
         self._sizes: dict[str, list[int]] = {}  # of the values, in words, longest first
         self._edges: dict[str, set[str]] = {}  # first and last words of the values
         self._fuzzy: dict[tuple[str, tuple[str, ...]], str | None] = {}
@@ -40,6 +42,8 @@ class ValueReader:
             used = {fact.object for fact in world.facts if fact.relation == relation.id}
             table = {self.key(v): v for v in [*relation.values, *sorted(used)] if self.key(v)}
             self._values[relation.id] = table
+            own = {word for key in table for word in key}
+            self._others[relation.id] = other_values(relation.id) - own
             self._sizes[relation.id] = sorted({len(key) for key in table}, reverse=True)
             self._edges[relation.id] = {w for key in table for w in (key[0], key[-1])}
 
@@ -115,9 +119,11 @@ class ValueReader:
     def find_at(self, relation: Relation, words: Sequence[str]) -> list[tuple[int, int, Term]]:
         """The same with the place and the size, in words, of each."""
         if relation.range == "number":
+            low, high = _bounds(relation)
             return [
                 (start, end - start, Term("number", (str(v),), str(v)))
                 for start, end, v in find_numbers(list(words))
+                if low <= v <= high
                 if words[start] != "one" or end - start > 1 or words[end : end + 1] == ("year",)
             ]
         found: list[tuple[int, int, Term]] = []
@@ -138,12 +144,24 @@ class ValueReader:
                 place += listed[1]
             else:
                 place += 1
+        if not found and (others := self._others.get(relation.id)):
+            found = [
+                (at, 1, Term("open", (), word)) for at, word in enumerate(words) if word in others
+            ]
         return found
 
     def same(self, relation: str, text: str, value: str) -> bool:
         """Whether open words name the value: they hold all its words in order, few others."""
         words, key = self.key(text), self.key(value)
+        if len(words) == len(key) == 1 and len(key[0]) > 3 and words[0].endswith(key[0]):
+            return True  # a blacksmith is a smith
         return bool(key) and _contains(words, key) and len(words) <= len(key) + 3
+
+
+def _bounds(relation: Relation) -> tuple[float, float]:
+    """Between what numbers one may be meant for a relation: nobody is 247 years old."""
+    ends = [int(value) for value in relation.values if value.isdigit()]
+    return (min(ends) / 2, max(ends) * 1.5) if ends else (0, float("inf"))
 
 
 def is_plain_noun(text: str) -> bool:

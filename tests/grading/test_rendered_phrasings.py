@@ -38,9 +38,7 @@ def test_no_phrasing_stands_in_the_tables():
 
 def test_the_same_seed_renders_the_same(small):
     first, again = (list(render(small, seed=3, per_fact=1, halves=(False,))) for _ in range(2))
-    assert first == again != list(
-        render(small, seed=4, per_fact=1, halves=(False,))
-    )
+    assert first == again != list(render(small, seed=4, per_fact=1, halves=(False,)))
 
 
 def test_rendered_claims_are_told_apart(small):

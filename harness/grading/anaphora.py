@@ -1,0 +1,100 @@
+"""Names in the place of pronouns, "there" and "the town", before a sentence is cut into clauses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.grading.clause_words import BE, JOINTS, NO_NOUN, PREPOSITIONS, Token
+from harness.grading.discourse import NOUN_WORDS, Discourse
+from harness.grading.linking import Linked, Mention
+
+_CLEFTS = frozenset(["who", "that", "where", "when"])
+
+
+def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
+    """Tokens with names in the place of pronouns, "there" and "the town"."""
+    words, lows = linked.words, linked.lows
+    starts = {mention.start: mention for mention in linked.mentions}
+    tokens: list[Token] = []
+    before: list[Mention] = []
+    place = 0
+    while place < len(words):
+        mention = starts.get(place)
+        if mention is not None:
+            tokens.append(Token(mention.text, place, mention))
+            before.append(mention)
+            place = mention.end
+            continue
+        size, meant, owner = _anaphor(linked, place, discourse, before, tokens)
+        if meant is not None:
+            if lows[place] == "there":
+                tokens.append(Token("in", place))
+            tokens.append(Token(meant.text, place, meant))
+            before.append(meant)
+            if owner:
+                tokens.append(Token("'s", place))
+            place += size
+            continue
+        tokens.append(Token(words[place], place))
+        place += 1
+    return tokens
+
+
+def _anaphor(
+    linked: Linked, at: int, discourse: Discourse, before: Sequence[Mention],
+    tokens: Sequence[Token],
+) -> tuple[int, Mention | None, bool]:  # fmt: skip
+    """How many words stand for a name, which, and whether they are possessive."""
+    lows = linked.lows
+    low = lows[at]
+    clause = _since_joint(tokens)
+    mine = [
+        token.mention
+        for at_, token in enumerate(clause)
+        if token.mention and [t.low for t in clause[at_ + 1 : at_ + 2]] != ["'s"]
+    ][:1]
+    follow = lows[at + 1] if at + 1 < len(lows) else ""
+    if low == "there":
+        opens = follow in BE or follow in ("once", "lived", "had", "has")
+        return 1, None if opens else discourse.place(before), False
+    if low in ("the", "this", "that") and follow in NOUN_WORDS:
+        after = lows[at + 2] if at + 2 < len(lows) else ""
+        if after == "of" or (after and after.isalpha() and after.islower() and after in NOUN_WORDS):
+            return 1, None, False
+        owner = after == "'s"
+        return (3 if owner else 2), discourse.noun(follow, before), owner
+    her = low == "her" and not _noun_like(follow)
+    if low in ("him", "them") or her or (low == "it" and clause):
+        return 1, discourse.meant(low, before, barred=mine), False
+    if low == "it" and follow in BE and not _CLEFTS.isdisjoint(lows[at:]):
+        return 1, None, False  # a cleft: "It was Igodo who ..."
+    if low in ("his", "its", "their") or (low == "her" and _noun_like(follow)):
+        return 1, discourse.meant(low, before, barred=_predicate(tokens)), True
+    if low in ("he", "she", "it", "they", "him", "her", "them"):
+        return 1, discourse.meant(low, before), False
+    return 1, None, False
+
+
+def _since_joint(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens of the clause that goes on at the end of `tokens`."""
+    for at in range(len(tokens) - 1, -1, -1):
+        if tokens[at].low in JOINTS or tokens[at].low in (",", ";", ":", "that", "what"):
+            return tokens[at + 1 :]
+    return tokens
+
+
+def _predicate(tokens: Sequence[Token]) -> list[Mention]:
+    """Who is not meant by "his" in "Dravick is his enemy" and "Solquen, his pupil"."""
+    back = list(tokens)
+    while back and back[-1].low in ("also", "now", "still", "once", "even", "only", "really"):
+        back.pop()
+    if len(back) > 1 and (back[-1].low in BE or back[-1].low == ","):
+        names = [t.mention for t in _since_joint(back[:-1]) if t.mention]
+        if back[-1].low == ",":
+            names = [back[-2].mention] if back[-2].mention else []
+        return names[:1] if len(names) == 1 and "'s" not in [t.low for t in back] else []
+    return []
+
+
+def _noun_like(low: str) -> bool:
+    return low.isalpha() and low not in JOINTS | PREPOSITIONS | NO_NOUN

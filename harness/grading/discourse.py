@@ -1,0 +1,148 @@
+"""Who is meant by "she", "there" and "the town": what an answer has spoken of so far.
+
+A pronoun means whom the last sentence was about, if kind and gender allow it, else the last
+one named of that kind. Gender is known from the facts (fathers, mothers), from titles, and
+from the pronouns that the answer itself uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.grading.linking import INVENTED, UNKNOWN, Mention
+from harness.world.graph import World
+
+HE, SHE = "he", "she"
+_GENDERS = {
+    HE: HE, "him": HE, "his": HE, "himself": HE,
+    SHE: SHE, "her": SHE, "hers": SHE, "herself": SHE,
+}  # fmt: skip
+_THINGS = frozenset(["it", "its", "itself"])
+_TITLES = {
+    HE: ("lord", "brother", "king", "sir", "prince", "duke", "father"),
+    SHE: ("lady", "mistress", "queen", "dame", "princess", "duchess", "sister", "mother"),
+}
+# Nouns by which something named before is spoken of again, by kind.
+NOUNS = {
+    "place": ("city", "town", "village", "place", "settlement", "port", "hamlet"),
+    "group": ("guild", "order", "company", "circle", "group", "brotherhood", "sisterhood",
+              "society", "organisation", "organization", "wardens", "sisters", "brothers"),
+    "event": ("siege", "flood", "fire", "blaze", "landslip", "landslide", "trial", "feast",
+              "event", "battle", "disaster", "catastrophe", "silence", "festival", "plague"),
+    "object": ("object", "artefact", "artifact", "thing", "item", "relic"),
+    "person": ("boy", "lad"),
+}  # fmt: skip
+NOUN_WORDS = frozenset(noun for nouns in NOUNS.values() for noun in nouns)
+_KIND_OF = {noun: kind for kind, nouns in NOUNS.items() for noun in nouns}
+
+
+def genders(world: World) -> dict[str, str]:
+    """What the facts and the titles of a world say: entity id to "he" or "she"."""
+    found: dict[str, str] = {}
+    for fact in world.facts:
+        if fact.relation in ("father", "mother"):
+            found[fact.object] = HE if fact.relation == "father" else SHE
+    for name, entity in world.names.items():
+        first = name.lower().split()[0]
+        for gender, titles in _TITLES.items():
+            if first in titles and len(name.split()) > 1:
+                found.setdefault(entity, gender)
+    return found
+
+
+@dataclass
+class Discourse:
+    """What has been named, and whom the last sentence was about."""
+
+    known: dict[str, str]  # genders of the world
+    named: list[Mention] = field(default_factory=list)  # in order, the last last
+    topics: list[Mention] = field(default_factory=list)  # of the sentences, the last last
+    used: dict[str, str] = field(default_factory=dict)  # genders as this answer has them
+
+    def hear(self, mentions: Sequence[Mention], topic: Mention | None) -> None:
+        """Take in a sentence that has been read."""
+        self.named = [*self.named, *mentions][-40:]
+        if topic is not None:
+            self.topics = [*self.topics, topic][-20:]
+
+    def meant(
+        self, word: str, before: Sequence[Mention] = (), *, barred: Sequence[Mention] = ()
+    ) -> Mention | None:
+        """Whom a pronoun means. before: the names in front of it in its own sentence.
+
+        barred: whom it cannot mean, such as the subject of its clause.
+        """
+        if word in _GENDERS:
+            found = self._person(_GENDERS[word], before, barred)
+            if found is not None:
+                self.used.setdefault(_key(found), _GENDERS[word])
+            return found
+        if word in _THINGS:
+            return self._thing(before, barred)
+        if word in ("they", "their", "them"):
+            for mention in (*self.topics[::-1][:1], *list(before)[::-1], *self.topics[::-1]):
+                if mention.kind in ("group", "person"):
+                    return mention
+        return None
+
+    def noun(self, word: str, before: Sequence[Mention] = ()) -> Mention | None:
+        """Who or what is meant by "the town", "the boy"."""
+        kind = _KIND_OF.get(word)
+        if kind is None:
+            return None
+        if kind == "person":
+            gender = HE if word in ("boy", "man", "lad", "youngster") else SHE
+            return self._person(gender, before, before[:1])
+        return self._last((kind,), before)
+
+    def place(self, before: Sequence[Mention] = ()) -> Mention | None:
+        """Where "there" is."""
+        return self._last(("place",), before)
+
+    def _person(
+        self, gender: str, before: Sequence[Mention], barred: Sequence[Mention]
+    ) -> Mention | None:
+        lead = [m for m in before if _person_like(m)][:1]
+        others = {_key(mention) for mention in barred}
+        rows = [lead, self.topics[::-1], list(before)[::-1], self.named[::-1]]
+        sure = None
+        for row in rows:
+            for mention in row:
+                if not _person_like(mention) or _key(mention) in others:
+                    continue
+                known = self.used.get(_key(mention)) or self.known.get(_key(mention))
+                if known == gender or known is None:
+                    return mention
+                sure = sure or mention
+        return sure
+
+    def _thing(self, before: Sequence[Mention], barred: Sequence[Mention]) -> Mention | None:
+        things = [m for m in before if m.kind not in ("person", UNKNOWN, INVENTED, "cut")]
+        others = {_key(mention) for mention in barred}
+        rows = [things[:1], self.topics[::-1], self.named[::-1]]
+        for row in rows:
+            for mention in row:
+                if (
+                    _key(mention) not in others
+                    and mention.kind not in ("person", "cut")
+                    and not (mention.kind in (UNKNOWN, INVENTED) and len(mention.text.split()) < 2)
+                ):
+                    return mention
+        return None
+
+    def _last(self, kinds: Sequence[str], before: Sequence[Mention]) -> Mention | None:
+        for mention in (*list(before)[::-1], *self.topics[::-1], *self.named[::-1]):
+            if mention.kind in kinds:
+                return mention
+        return None
+
+
+def _person_like(mention: Mention) -> bool:
+    if mention.kind in (UNKNOWN, INVENTED):
+        return len(mention.text.split()) < 3
+    return mention.kind in ("person", "any")
+
+
+def _key(mention: Mention) -> str:
+    return mention.ids[0] if len(mention.ids) == 1 else mention.text.lower()

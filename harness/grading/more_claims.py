@@ -1,0 +1,73 @@
+"""Claims beside the one that a template gives: of lists, and of things that cannot be."""
+
+from __future__ import annotations
+
+from harness.grading.leftover import given
+from harness.grading.lookup import Found
+from harness.grading.patterns import PatternBook
+from harness.grading.reading import Candidate, Reading, chain, fits
+from harness.grading.values import ValueReader
+from harness.world.graph import World
+
+
+def impossible(
+    reading: Reading, world: World, book: PatternBook, values: ValueReader
+) -> list[Found]:
+    """A template filled with those of whom it cannot be said: "Igodo was made by Elorna."
+
+    Only where it is the whole sentence and no other reading fits; no such thing is true.
+    """
+    if reading.plain.negations or reading.denied:
+        return []
+    for match in book.find(reading.skeleton):
+        relation = world.relation[match.pattern.relation]
+        whole = match.start == 0 and match.end == len(reading.plain.words)
+        if not whole or not match.pattern.cued or match.pattern.kind != "full" or not match.s:
+            continue
+        subject, object = reading.terms.get(match.s[0]), None
+        if relation.range in ("value", "number") and match.o:
+            read = values.read(relation, reading.plain.words[match.o[0] : match.o[1]])
+            object = read[0] if read and read[0].kind != "open" else None
+        elif match.o:
+            object = reading.terms.get(match.o[0])
+        if subject and object and len(subject.ids) == len(object.ids) == 1:
+            reading.covered.update(range(match.start, match.end))
+            return [Found(reading.text, relation.id, subject, object)]
+    return []
+
+
+def listed_more(
+    reading: Reading, candidate: Candidate, first: Found, world: World, values: ValueReader
+) -> list[Found]:
+    """One claim for each of "A, B and C" after the last slot or before the first."""
+    words, match = reading.plain.words, candidate.match
+    if candidate.form != "fact" or match.pattern.missing == "o":
+        return []
+    more: list[Found] = []
+    relation = world.relation[match.pattern.relation]
+    if relation.range in ("value", "number") and match.o and match.o[1] >= match.end:
+        place = candidate.end
+        while place < len(words) - 1 and words[place] in ("and", "or", ","):
+            read = values.read(relation, words[place + 1 :])
+            if read is None or read[0].kind == "open":
+                break
+            more.append(given(first, object=read[0]))
+            reading.covered.update(range(place, place + 1 + read[1]))
+            place += 1 + read[1]
+    for span, kind, slot in ((match.s, relation.domain, "s"), (match.o, relation.range, "o")):
+        if span is None or kind in ("value", "number"):
+            continue
+        places: list[int] = []
+        if span[1] == match.end:
+            places = chain(words, candidate.end, 1)
+        elif span[0] == match.start:
+            places = chain(words, match.start - 1, -1)
+        for place in places:
+            term = reading.terms.get(place)
+            if term is None or not fits(term, kind):
+                break
+            if place in reading.covered or place in reading.plain.negations:
+                break
+            reading.covered.add(place)
+            more.append(given(first, **{"subject" if slot == "s" else "object": term}))
+    return more
