@@ -121,11 +121,13 @@ class ChatClient:
         max_tokens: int,
         seed: int | None,
         logprobs: bool,
+        whole: bool,
         label: str,
     ) -> Reply:
         """Ask for `n` choices of one chat; there may come fewer, but never none.
 
-        seed: None to send none. label: names the request in an error.
+        seed: None to send none. whole: whether to send top_p 1, for servers have other
+        defaults, and the draw is to be from all tokens. label: names the request in an error.
         Raises RequestRefusedError on a 4xx that trying again does not mend, BackendError
         when no try gave an answer.
         """
@@ -135,8 +137,8 @@ class ChatClient:
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
-        if temperature > 0:
-            body["top_p"] = 1.0  # servers have other defaults, and the draw is to be whole
+        if temperature > 0 and whole:
+            body["top_p"] = 1.0
         if n > 1:
             body["n"] = n
         if seed is not None:

@@ -32,12 +32,14 @@ class Offers:
     """What a server does with a field: "yes", "ignored", "refused", or "not seen".
 
     `n` may be "repeated" besides: as many choices as asked, but all from one random stream.
-    `sampling` is "no" where temperature does not change the answers.
+    `sampling` is "no" where temperature does not change the answers. `top_p` 1 may be
+    refused (text-generation-inference wants it below 1).
     """
 
     n: str = "yes"
     seed: str = "yes"
     logprobs: str = "yes"
+    top_p: str = "yes"
     sampling: str = "yes"
 
     def to_data(self) -> dict[str, str]:
@@ -165,6 +167,7 @@ class ServerBackend:
             max_tokens=max_tokens,
             seed=None if offers.seed == "refused" else seed,
             logprobs=offers.logprobs == "yes",
+            whole=offers.top_p == "yes",
             label=f"{label} (model '{model}')",
         )
 

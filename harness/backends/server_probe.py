@@ -22,6 +22,8 @@ _TOGETHER = 2  # choices asked for at once
 _HOT = 2.0  # the highest temperature of the interface
 _TOKENS = 16  # of a probe's answer at most
 
+_NOTHING = Offers(seed="refused", logprobs="refused", top_p="refused")  # a plain request
+
 Chat = tuple[tuple[str, str], ...]
 
 
@@ -59,7 +61,7 @@ def probe(
     """
     ask = _Asker(backend, max_tokens=max_tokens, seed=seed)
     try:
-        first = ask(chats[0], offers=Offers(seed="refused", logprobs="refused"))
+        first = ask(chats[0], offers=_NOTHING)
     except RequestRefusedError as error:
         hint = unlisted(backend)
         raise BackendError(f"{error}" + (f"; {hint}" if hint else "")) from None
@@ -109,7 +111,7 @@ class _Asker:
 
 def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Offers:
     """Which fields are refused outright, and whether log-probabilities and choices come."""
-    offers = Offers(seed="refused", logprobs="refused")
+    offers = _NOTHING
     heat = temperature if samples else 0.0
 
     def taken(trial: Offers, n: int = 1) -> Reply | None:
@@ -124,7 +126,9 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
         came = all(choice.logprobs or not choice.text for choice in reply.choices)
         offers = replace(offers, logprobs="yes" if came else "ignored")
     if not samples:
-        return replace(offers, seed="not seen", n="not seen", sampling="not seen")
+        return replace(offers, seed="not seen", n="not seen", top_p="not seen", sampling="not seen")
+    if taken(replace(offers, top_p="yes")) is not None:
+        offers = replace(offers, top_p="yes")
     if taken(replace(offers, seed="yes")) is not None:
         offers = replace(offers, seed="yes")
     if samples == 1:
@@ -180,6 +184,11 @@ def _notes(backend: ServerBackend, offers: Offers, first: Reply) -> list[str]:
         notes.append(
             f"The server {why[offers.seed]} seeds, at least with several requests at a time: the "
             "same audit draws other samples when it runs again (--concurrency 1 may help)."
+        )
+    if offers.top_p == "refused":
+        notes.append(
+            "The server refuses top_p 1, so its own default is in force: see that it samples "
+            "from all tokens."
         )
     if offers.n in ("ignored", "refused"):
         notes.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from harness.models.loading import LoadedModel, load_model
 from harness.models.registry import resolve_model
 from harness.records import Request
 
+os.environ["NO_PROXY"] = "127.0.0.1,localhost"  # the servers of the tests are on loopback
 VOCABULARY = 320
 SYSTEM = tuple(range(40, 62))  # a prefix that prompts share
 

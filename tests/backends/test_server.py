@@ -150,6 +150,7 @@ NOT_HONOURED = {
     "seed refused": ({"refused": ("seed",), "seeded": False}, {"seed": "refused"}),
     "logprobs ignored": ({"logs": False}, {"logprobs": "ignored"}),
     "logprobs refused": ({"refused": ("logprobs",)}, {"logprobs": "refused"}),
+    "top_p refused": ({"refused": ("top_p",)}, {"top_p": "refused"}),
     "no sampling": ({"samples": False}, {"sampling": "no", "seed": "not seen"}),
     "as transformers serve": (
         {"most": 1, "logs": False, "samples": False},
@@ -163,7 +164,7 @@ def test_what_is_not_honoured_is_noticed_told_and_worked_around(serve, case):
     settings, wanted = NOT_HONOURED[case]
     backend = open_backend(serve(**settings))
     found = look(backend)
-    honoured = {"n": "yes", "seed": "yes", "logprobs": "yes", "sampling": "yes"}
+    honoured = dict.fromkeys(("n", "seed", "logprobs", "top_p", "sampling"), "yes")
     assert found.offers.to_data() == honoured | wanted
     assert found.to_data()["honoured"] == honoured | wanted
     assert len(found.notes) >= 1
