@@ -181,6 +181,13 @@ def test_a_larger_sample_keeps_what_was_drawn(run, tmp_path):
     assert small <= verdicts_of(run).keys()  # labels of the first still count
 
 
+def test_the_format_follows_the_name_of_the_file(run, tmp_path):
+    bordor("review", run, "--n", 10, "--out", tmp_path / "a.jsonl")
+    assert json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()[0])["id"]
+    bordor("review", run, "--n", 10, "--out", tmp_path / "a.txt")
+    assert len(rows_of(tmp_path / "a.txt")) == 10
+
+
 def test_a_file_that_somebody_may_have_labelled_is_not_written_over(run):
     bordor("review", run, "--n", 20)
     labelled(run, run / "review" / "to_label.csv")

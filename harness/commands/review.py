@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def review(
     run: Run,
     n: Annotated[int, typer.Option("--n", min=1, help="How many answers to draw.")] = 200,
-    kind: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", help="csv or jsonl. [default: as FILE ends, else csv]"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     out: Annotated[
         Path | None,
@@ -54,10 +57,12 @@ def review(
     _take(path, take, by)
 
 
-def _write(path: Path, *, n: int, kind: str, seed: int, out: Path | None) -> None:
+def _write(path: Path, *, n: int, kind: str | None, seed: int, out: Path | None) -> None:
     from harness.records import Verdict
     from harness.review import KINDS, write_sample
 
+    if kind is None:
+        kind = "jsonl" if out is not None and out.suffix.lower() == ".jsonl" else "csv"
     if kind not in KINDS:
         raise UsageError(f"--format is '{kind}'; known: {', '.join(KINDS)}")
     written = write_sample(path, n=n, kind=kind, seed=seed, to=out)

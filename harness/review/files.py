@@ -84,7 +84,8 @@ def read_labelled(path: Path, known: Collection[str]) -> list[ReadLabel]:
     Raises LabelError naming file and line: wrong encoding, a missing column, an unknown id
     or label, one answer labelled in two ways, no label at all.
     """
-    rows = read_rows(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(path)
+    text = _text(path)  # whatever the file is called: a line of JSONL starts with a brace
+    rows = read_rows(path) if text.lstrip().startswith("{") else _csv_rows(path, text)
     found: dict[str, ReadLabel] = {}
     for line, row in rows:
         one = _read(path, line, row, known)
@@ -127,9 +128,8 @@ def _read(path: Path, line: int, row: Mapping[str, Any], known: Collection[str])
     )
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and cells of each row of a CSV file, whatever delimiter a spreadsheet chose."""
-    text = _text(path)
     header = text.split("\n", 1)[0]
     delimiter = max(DELIMITERS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
