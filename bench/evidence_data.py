@@ -27,6 +27,7 @@ from harness.world.names import coin_name
 from harness.world.narration import statement
 from harness.world.story import load_story
 
+SIZES = (3, 8, 20, 40, 80)  # sentences of near themes around a claim's evidence
 _PREPOSITIONS = frozenset("in at of by for with from to on as near between under during".split())
 _BE = frozenset("is are was were has had can could will would".split())
 
@@ -190,7 +191,7 @@ def paws(folder: Path, limit: int, rng: random.Random) -> Iterator[Item]:
     for number, row in enumerate(rows):
         yield from _placed(
             "paws_placed", f"paws/{groups[number]}", row["a"], row["b"],
-            row["label"] == "different", library.near(number, rng.choice((3, 8, 20, 40))), rng,
+            row["label"] == "different", library.near(number, rng.choice(SIZES)), rng,
         )  # fmt: skip
 
 
@@ -202,8 +203,8 @@ def fever(folder: Path, rng: random.Random) -> Iterator[Item]:
     for number, row in enumerate(rows):
         wrong, group = row["label"] == "refutes", f"fever/{groups[number]}"
         yield Item("fever", group, row["claim"], (row["passage"],), wrong)
-        for _ in range(2):
-            near = library.near(number, rng.choice((3, 8, 20, 40)))
+        for _ in range(4):
+            near = library.near(number, rng.choice(SIZES))
             yield from _placed(
                 "fever_placed", group, row["claim"], row["passage"], wrong, near, rng
             )
@@ -305,7 +306,39 @@ def worlds(count: int, rng: random.Random) -> Iterator[Item]:
                 yield Item("world", group, bad, passages, True)
 
 
-def _untrue(world: World, fact_id: str, rng: random.Random) -> str | None:
+def biographies(count: int, rng: random.Random) -> Iterator[Item]:
+    """Claims about one person or place before all that is told of it, and somewhat else.
+
+    The claim is told there, or tells of it what is told of another, or nowhere.
+    """
+    stories = [generate_world(8_000 + number, people=24) for number in range(count)]
+    for world in (*stories, load_story("visgar")):
+        texts = {passage.id: passage.text for passage in world.passages}
+        home = {fact_id: p.id for p in world.passages for fact_id in p.fact_ids}
+        about: dict[str, list[str]] = defaultdict(list)
+        for fact in world.facts:
+            if fact.id in home:
+                about[fact.subject].append(fact.id)
+        subjects = [name for name in sorted(about) if len(about[name]) >= 4]
+        for name in rng.sample(subjects, min(12, len(subjects))):
+            own = dict.fromkeys(home[one] for one in about[name])
+            more = rng.sample(sorted(texts), min(len(texts), rng.choice((4, 10, 20))))
+            more = [one for one in more if one not in own]
+            passages = tuple(texts[one] for one in (*own, *more))
+            for fact_id in rng.sample(about[name], 4):
+                fact = world.fact[fact_id]
+                group = f"world/{world.name}"
+                yield Item("biography", group, statement(world, fact, rng), passages, False)
+                bad = _untrue(world, fact_id, rng, of=name)
+                if bad:
+                    yield Item("biography", group, bad, passages, True)
+
+
+def _untrue(world: World, fact_id: str, rng: random.Random, *, of: str = "") -> str | None:
+    """A claim that is not so: a told fact with another object, subject, polarity or order.
+
+    of: an entity whose name the claim keeps.
+    """
     fact = world.fact[fact_id]
     relation = world.relation[fact.relation]
     template = rng.choice(relation.statements)
@@ -316,6 +349,8 @@ def _untrue(world: World, fact_id: str, rng: random.Random) -> str | None:
         f.object for f in world.facts if f.relation == relation.id and f.object != fact.object
     ]
     way = rng.choice(("object", "object", "subject", "invented", "negated", "swapped"))
+    if of and way in ("subject", "invented", "swapped"):
+        way = "object"
     true = template.replace("{s}", subject).replace("{o}", thing)
     if way == "negated":
         return negated(true, rng)
@@ -386,4 +421,5 @@ def everything(folder: Path, *, seed: int, pairs: int, questions: int) -> list[I
         *fever(folder, stream(seed, "fever")),
         *evouna(folder, questions, stream(seed, "evouna")),
         *worlds(12, stream(seed, "worlds")),
+        *biographies(8, stream(seed, "biographies")),
     ]

@@ -141,11 +141,15 @@ def world_answers(number: int, size: int, encoder: Encoder, *, own: bool) -> Cou
     return count
 
 
-def evidence_answers(number: int, size: int, encoder: Encoder) -> Count:
-    """Answers of one to four sentences from three passages, half of them from another world's."""
-    rng = stream(number, "evidence")
+def evidence_answers(number: int, size: int, encoder: Encoder, *, known: bool) -> Count:
+    """Answers of one to four sentences from three passages, half of them from another world's.
+
+    Two answers to three passages. known: the passages have been read before, as in an audit,
+    where many answers share them.
+    """
+    rng = stream(number, "evidence", known)
     items: list[Evidence] = []
-    seed = FIRST_SEED + 100 * (number + 1)
+    seed = FIRST_SEED + 100 * (number + 1) + 5_000 * known
     while len(items) < size:
         world = generate_world(seed := seed + 1)
         passages = narrate(world, world.facts, rng)
@@ -161,6 +165,8 @@ def evidence_answers(number: int, size: int, encoder: Encoder) -> Count:
                 items.append(Evidence(answer, [one.text for one in chosen], None))
     items = items[:size]
     grader = EvidenceGrader(encoder)
+    if known:
+        grader.grade_many([Evidence("Nobody came to the fair.", item.passages) for item in items])
     return timed(items, grader.grade_many, sum(len(item.answer) for item in items))
 
 
@@ -224,7 +230,10 @@ def main() -> int:
             3_000, lambda r, n: world_answers(r, n, encoders[r], own=True)),
         "world, other wordings": (
             3_000, lambda r, n: world_answers(r, n, encoders[r], own=False)),
-        "evidence, with the encoder": (300, lambda r, n: evidence_answers(r, n, encoders[r])),
+        "evidence, with the encoder": (
+            300, lambda r, n: evidence_answers(r, n, encoders[r], known=False)),
+        "evidence, with the encoder, passages known": (
+            300, lambda r, n: evidence_answers(r, n, encoders[r], known=True)),
         "equivalence, answer and gold": (
             1_000, lambda r, n: short_answers(r, n, encoders[r], pairs=False)),
         "equivalence, two answers": (

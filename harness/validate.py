@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
 from harness.execute import OnProgress, Progress
@@ -25,6 +25,9 @@ from harness.stats.agreement import (
     correlation,
     length_strata,
 )
+
+if TYPE_CHECKING:
+    from harness.embedding import Entailment
 
 SPLIT = "set"  # a field of the lines: where it has several values, each is measured apart too
 MOST_PARTS = 20
@@ -76,12 +79,14 @@ def validate(
     files: Mapping[str, Sequence[Path]],
     *,
     sample: int | None = None,
+    nli: Entailment | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Measured]:
     """Measure the graders on files of labels, {kind: files}, set by set in the order of KINDS.
 
     sample: at most so many clusters of each file, drawn at random. All files are read
-    before a grader runs, so that a wrong line is told at once.
+    before a grader runs, so that a wrong line is told at once. nli: an entailment model that
+    the evidence grader shall ask as well.
     Raises LabelError for a wrong file and UsageError where there is none, or two sets of a
     kind have one name.
     """
@@ -97,7 +102,7 @@ def validate(
             report(Progress(stage="validate", done=done, total=total, unit="items", note=note))
 
         advance(0)
-        grader = judge_of(labelled)
+        grader = judge_of(labelled, nli=nli)
         judged = grader.judge(labelled, on_done=advance)
         fitted = grader.fitted_on(labelled)
         yield measure(labelled, judged, grader=grader.name, fitted=fitted)
@@ -160,6 +165,7 @@ def keep_card(one: Measured, folder: Path) -> Path:
     """Write the grader card of a measured set; returns its file. Raises GradingError."""
     labelled = one.labelled
     clusters = one.agreement.clusters
+    _, _, nli = one.grader.partition("+nli:")
     sampled = "" if labelled.sampled_from is None else f" --sample {clusters}"
     card = {
         **one.to_data(),
@@ -167,7 +173,8 @@ def keep_card(one: Measured, folder: Path) -> Path:
         "set": labelled.stem,
         "set_sha256": content_hash(labelled.path.read_bytes()),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "command": f"bordor validate --{labelled.kind} {labelled.path.name}{sampled}",
+        "command": f"bordor validate --{labelled.kind} {labelled.path.name}{sampled}"
+        + (f" --nli {nli}" if nli else ""),
     }
     return write_card(card, folder)
 

@@ -10,6 +10,7 @@ import typer
 from harness.commands.common import open_console
 
 if TYPE_CHECKING:
+    from harness.embedding import Entailment
     from harness.labelled import LabelledSet
     from harness.validate import Measured
 
@@ -56,6 +57,14 @@ def validate(
             file_okay=False,
         ),
     ] = None,
+    nli: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="An NLI cross-encoder (folder or hub id) for the evidence grader to ask as well; "
+            "cards are then kept only with --cards.",
+        ),
+    ] = None,
 ) -> None:
     """Measure the graders on labelled answers in JSONL files, and keep grader cards.
 
@@ -75,20 +84,37 @@ def validate(
         raise UsageError("--fit: nothing to fit on; name answers with --grounding FILE")
     if json_out:
         json_out.parent.mkdir(parents=True, exist_ok=True)
-    folder = cards or cards_folder()
-    measured = _measure({kind: paths or [] for kind, paths in files.items()}, folder, sample)
+    folder = cards if nli else cards or cards_folder()
+    asked = _entailment(nli)
+    named = {kind: paths or [] for kind, paths in files.items()}
+    measured = _measure(named, folder, sample, asked)
     console = open_console()
     for one in measured:
         print_measured(one, console, worst=worst)
-    typer.echo(f"\n{len(measured)} grader cards in {folder}")
+    typer.echo(f"\n{len(measured) if folder else 'no'} grader cards in {folder or 'any folder'}")
     if json_out:
         write_json(json_out, to_data(measured))
         typer.echo(str(json_out))
     if fit:
-        _fit([one.labelled for one in measured if one.labelled.kind == "grounding"], fit, folder)
+        _fit(
+            [one.labelled for one in measured if one.labelled.kind == "grounding"],
+            fit,
+            folder,
+            asked,
+        )
 
 
-def _measure(files: dict[str, list[Path]], folder: Path, sample: int | None) -> list[Measured]:
+def _entailment(name: str | None) -> Entailment | None:
+    if name is None:
+        return None
+    from harness.embedding import Entailment
+
+    return Entailment(name)
+
+
+def _measure(
+    files: dict[str, list[Path]], folder: Path | None, sample: int | None, nli: Entailment | None
+) -> list[Measured]:
     """Every set measured, its card kept at once: what is measured stays, whatever comes."""
     from harness.progress import ProgressDisplay
     from harness.validate import keep_card
@@ -96,22 +122,25 @@ def _measure(files: dict[str, list[Path]], folder: Path, sample: int | None) -> 
 
     measured = []
     with ProgressDisplay(open_console(err=True)) as display:
-        for one in measure_all(files, sample=sample, on_progress=display):
-            keep_card(one, folder)
+        for one in measure_all(files, sample=sample, nli=nli, on_progress=display):
+            if folder:
+                keep_card(one, folder)
             measured.append(one)
     return measured
 
 
-def _fit(sets: list[LabelledSet], folder: Path, cards: Path) -> None:
+def _fit(sets: list[LabelledSet], folder: Path, cards: Path | None, nli: Entailment | None) -> None:
     from harness.grading.cards import write_card
+    from harness.grading.evidence import EvidenceGrader
     from harness.grading.evidence_fit import fit_labelled, fitted_card
 
+    grader = EvidenceGrader(nli=nli)
     for labelled in sets:
-        fitted = fit_labelled(labelled)
+        fitted = fit_labelled(labelled, grader)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{labelled.stem}.json"
         fitted.save(path)
-        card = write_card(fitted_card(fitted, labelled), cards)
+        card = write_card(fitted_card(fitted, labelled), cards or folder)
         figures = ", ".join(
             f"{name} {fitted.card[name]:.3f} {fitted.card['intervals'][name]}"
             for name in ("auroc", "f1", "precision", "recall")

@@ -17,13 +17,14 @@ from harness.embedding import default_encoder
 from harness.errors import GradingError
 from harness.grading.evidence_features import FEATURES, Index, Reading, index, key, measure, parsed
 from harness.grading.evidence_model import EvidenceModel, probability, shipped_model
+from harness.grading.evidence_nli import entailment_logits
 from harness.grading.evidence_text import Sentence, read, sentences, stem
 from harness.grading.refusal import find_refusal
 
 if TYPE_CHECKING:
     import numpy
 
-    from harness.embedding import Encoder
+    from harness.embedding import Encoder, Entailment
 
 MAX_CHARS = 20_000  # of an answer; the rest is not graded
 MAX_KEPT = 128  # passage sets kept ready
@@ -39,6 +40,9 @@ _STOCK = frozenset(
     "overall note example examples additionally furthermore also step steps list listed "
     "unfortunately important hope helps".split()
 )
+
+
+Found = tuple[Sentence, Reading, Index]  # a claim, its features, what it was held against
 
 
 class Evidence(NamedTuple):
@@ -87,11 +91,19 @@ class EvidenceGrader:
     """Grades answers against passages; keeps vectors of passages it has seen.
 
     encoder: any harness.embedding.Encoder; the shipped weights are fitted with the shipped one.
+    nli: an entailment model of the user's (harness.embedding.Entailment), asked of each claim;
+    its log-odds and those of the weights are averaged.
     """
 
-    def __init__(self, encoder: Encoder | None = None, model: EvidenceModel | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        model: EvidenceModel | None = None,
+        nli: Entailment | None = None,
+    ) -> None:
         self._encoder = encoder or default_encoder()
         self._given_model = model
+        self._nli = nli
         self._kept: dict[tuple[str, ...], Index | None] = {}
 
     @property
@@ -100,8 +112,8 @@ class EvidenceGrader:
 
     @property
     def version(self) -> str:
-        """Name and version, for records: "evidence@1"."""
-        return self._model.version
+        """Name and version, for records: "evidence@2", with "+nli:NAME" where one is asked."""
+        return self._model.version + (f"+nli:{self._nli.name}" if self._nli else "")
 
     def grade(
         self, answer: str, passages: Sequence[str], *, question: str | None = None
@@ -130,17 +142,18 @@ class EvidenceGrader:
         found = []
         for start in range(0, len(items), BATCH):
             part = [(item, claims_of(item.answer)) for item in items[start : start + BATCH]]
-            for readings in self.measured(part):
+            measured = self.measured(part)
+            logits = self._logits([item for item, _ in part], measured)
+            for readings, own in zip(measured, logits, strict=True):
                 rows = numpy.zeros((len(readings), len(FEATURES)), dtype=numpy.float32)
                 for number, (_, reading, _) in enumerate(readings):
                     rows[number] = reading.values
-                logits = self._model.claim_logits(rows) if readings else numpy.zeros(0)
-                found.append((rows, logits))
+                found.append((rows, own))
         return found
 
     def measured(
         self, work: Sequence[tuple[Evidence, list[Sentence]]], *, stock: bool = True
-    ) -> list[list[tuple[Sentence, Reading, Index]]]:
+    ) -> list[list[Found]]:
         """Features of the given claims of each answer, encoded together; needs no weights.
 
         stock: talk about the passages ("based on the text") needs no evidence.
@@ -154,8 +167,12 @@ class EvidenceGrader:
         grades: list[EvidenceGrade] = []
         for start in range(0, len(work), BATCH):
             part = work[start : start + BATCH]
-            self._encode(part)
-            grades += [self._one(item, claims, whole=whole) for item, claims in part]
+            measured = self.measured(part)
+            logits = self._logits([item for item, _ in part], measured)
+            grades += [
+                self._one(item, found, own, whole=whole)
+                for (item, _), found, own in zip(part, measured, logits, strict=True)
+            ]
         return grades
 
     def _encode(self, part: Sequence[tuple[Evidence, list[Sentence]]]) -> None:
@@ -176,7 +193,7 @@ class EvidenceGrader:
 
     def _readings(
         self, item: Evidence, claims: list[Sentence], *, stock: bool = True
-    ) -> list[tuple[Sentence, Reading, Index]]:
+    ) -> list[Found]:
         passages = self._index(item.passages)
         if passages is None:
             raise GradingError(
@@ -190,13 +207,26 @@ class EvidenceGrader:
         ]
         return [(c, r, passages) for c, r in zip(claims, readings, strict=True) if r is not None]
 
-    def _one(self, item: Evidence, claims: list[Sentence], *, whole: bool) -> EvidenceGrade:
+    def _logits(
+        self, items: Sequence[Evidence], measured: Sequence[Sequence[Found]]
+    ) -> list[numpy.ndarray]:
+        """Log-odds that each claim of each answer is unsupported, float [C] an answer."""
         import numpy
 
-        found = self._readings(item, claims)
+        values = [reading.values for found in measured for _, reading, _ in found]
+        if not values:
+            return [numpy.zeros(0)] * len(measured)
+        logits = self._model.claim_logits(numpy.stack(values))
+        if self._nli is not None:
+            answers = [item.answer for item in items]
+            logits = (logits + entailment_logits(self._nli, answers, measured)) / 2
+        return numpy.split(logits, numpy.cumsum([len(found) for found in measured])[:-1])
+
+    def _one(
+        self, item: Evidence, found: Sequence[Found], logits: numpy.ndarray, *, whole: bool
+    ) -> EvidenceGrade:
         if not found:
             return EvidenceGrade(score=0.0, hallucinated=False, unsupported=())
-        logits = self._model.claim_logits(numpy.stack([reading.values for _, reading, _ in found]))
         chances = [round(probability(float(logit)), 4) for logit in logits]
         if whole:
             score, threshold = chances[0], self._model.claim_threshold

@@ -15,6 +15,13 @@ from itertools import combinations, pairwise
 from math import log1p
 from typing import TYPE_CHECKING
 
+from harness.grading.evidence_document import (
+    DOCUMENT_FEATURES,
+    of_document,
+    prefixes_of,
+    rarities,
+    subject_of,
+)
 from harness.grading.evidence_text import Sentence, Token, opposites, sentences
 
 if TYPE_CHECKING:
@@ -51,6 +58,7 @@ FEATURES = (
     "chain",  # longest common subsequence over the claim's content words
     "covered",  # weight of the chosen sentence's content words that stand in the claim
     "length",  # log of 1 + the number of content words
+    *DOCUMENT_FEATURES,
 )
 CANDIDATES = 3  # sentences looked at closely
 STRAINED = 0.85  # likeness under which the same word plays another part
@@ -62,7 +70,8 @@ class Index:
     """Passages made ready once: sentences, where each stem stands, vectors.
 
     meanings: float32 [S, D]. words: float32 [N, D] of all words; starts: int [S], the first
-    word of each sentence among them; content: bool [N].
+    word of each sentence among them; content: bool [N]. near: where each stem stands, by
+    sentence and word; rarity, subject, prefixes: see evidence_document.py.
     """
 
     sentences: tuple[Sentence, ...]
@@ -73,6 +82,10 @@ class Index:
     words: numpy.ndarray
     starts: numpy.ndarray
     content: numpy.ndarray
+    near: dict[str, list[tuple[int, int]]]
+    rarity: dict[str, float]
+    subject: frozenset[str]
+    prefixes: frozenset[str]
 
 
 def key(token: Token) -> str:
@@ -100,12 +113,14 @@ def index(passages: Sequence[str], encoder: Encoder) -> Index | None:
     parts = tuple(sentence for sentence, _ in found)
     vectors = encoder.encode_words([part.words for part in parts])
     places: dict[str, list[int]] = {}
+    near: dict[str, list[tuple[int, int]]] = {}
     keys: list[dict[str, list[int]]] = []
     for number, part in enumerate(parts):
         own: dict[str, list[int]] = {}
         for place, token in enumerate(part.tokens):
             if token.stem or token.number is not None:
                 own.setdefault(key(token), []).append(place)
+                near.setdefault(key(token), []).append((number, place))
         keys.append(own)
         for name in own:
             places.setdefault(name, []).append(number)
@@ -119,6 +134,10 @@ def index(passages: Sequence[str], encoder: Encoder) -> Index | None:
         words=numpy.concatenate([vector.words for vector in vectors]).astype(numpy.float32),
         starts=numpy.cumsum([0, *sizes[:-1]]),
         content=numpy.array([token.content for part in parts for token in part.tokens]),
+        near=near,
+        rarity=rarities(places, len(parts)),
+        subject=subject_of(parts, [[key(t) for t in part.tokens] for part in parts], places),
+        prefixes=prefixes_of(places),
     )
 
 
@@ -126,12 +145,14 @@ def index(passages: Sequence[str], encoder: Encoder) -> Index | None:
 class Reading:
     """The features of one claim, float32 [F], and what they rest on.
 
-    best: number of the chosen sentence. missing: places of the claim's content words that
-    stand nowhere in the passages. loose: of those that do, but not in the chosen sentence.
+    best: number of the chosen sentence, the first of `candidates`. missing: places of the
+    claim's content words that stand nowhere in the passages. loose: of those that do, but not
+    in the chosen sentence.
     """
 
     values: numpy.ndarray
     best: int
+    candidates: tuple[int, ...]
     missing: tuple[int, ...]
     loose: tuple[int, ...]
     antonym: int | None
@@ -190,11 +211,17 @@ def measure(
         *_order(pairs, len(content)),
         _covered(other, fit.names),
         log1p(len(content)),
-    )
+        *of_document(
+            [tokens[place] for place in content], fit.names, fit.held, fit.nearest,
+            rarity=passages.rarity, subject=passages.subject, prefixes=passages.prefixes,
+            near=passages.near,
+        ),
+    )  # fmt: skip
     here = fit.held[:, fit.best]
     return Reading(
         values=numpy.round(numpy.array(values, dtype=numpy.float32), 3),
         best=fit.best,
+        candidates=tuple(fit.candidates.tolist()),
         missing=tuple(place for place, at in zip(content, fit.anywhere, strict=True) if not at),
         loose=tuple(
             place

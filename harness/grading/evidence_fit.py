@@ -12,14 +12,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from math import log1p
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import GradingError
 from harness.grading.evidence import Evidence, EvidenceGrader
-from harness.grading.evidence_features import FEATURES
-from harness.grading.evidence_model import Trees, answer_features, trees_data
+from harness.grading.evidence_answer import answer_row
+from harness.grading.evidence_model import Trees, trees_data
 from harness.seeds import content_hash
 from harness.stats.agreement import agreement, auroc_figure, length_strata
 
@@ -99,7 +98,7 @@ def fit_evidence(
     whole = _learn(rows, truth, names)
     card = {
         **agreement(truth, called, groups, scores=scores).to_data(),
-        "grader": "evidence-fitted@1",
+        "grader": "evidence-fitted@2",
         "based_on": grader.version,
         "method": f"{FOLDS}-fold cross-validation grouped by question or source; "
         "penalty and threshold chosen inside the training side",
@@ -139,23 +138,15 @@ def fitted_card(fitted: FittedEvidence, labelled: LabelledSet) -> dict[str, Any]
 
 
 def answer_rows(items: Sequence[Evidence], grader: EvidenceGrader) -> numpy.ndarray:
-    """One row of features an answer: float64 [N, 3 F + 7].
-
-    Mean, least and greatest of each feature over the claims; the shipped model's view of the
-    answer; how many claims and words there are.
-    """
+    """One row of features an answer, float64 [N, A]; see evidence_answer.py."""
     import numpy
 
-    rows = []
-    for item, (features, logits) in zip(items, grader.features(items), strict=True):
-        size = (log1p(len(logits)), log1p(len(item.answer.split())))
-        if len(logits) == 0:
-            features, logits = numpy.zeros((1, len(FEATURES))), numpy.array([-6.0])
-        view = answer_features([float(value) for value in logits])
-        missing = features[:, FEATURES.index("missing")].sum()
-        parts = (features.mean(axis=0), features.min(axis=0), features.max(axis=0))
-        rows.append(numpy.concatenate([*parts, view, [missing], size]))
-    return numpy.stack(rows).astype(numpy.float64)
+    return numpy.stack(
+        [
+            answer_row(item.answer, item.passages, item.question, features, logits)
+            for item, (features, logits) in zip(items, grader.features(items), strict=True)
+        ]
+    )
 
 
 def _length(
@@ -171,18 +162,11 @@ def _length(
     }
 
 
-def best_threshold(
-    truth: numpy.ndarray, scores: numpy.ndarray, *, prevalence: float | None = None
-) -> float:
-    """The threshold of the highest F1, at the prevalence found or at one that is given."""
-    import numpy
+def best_threshold(truth: numpy.ndarray, scores: numpy.ndarray) -> float:
+    """The threshold of the highest F1."""
     from sklearn.metrics import precision_recall_curve
 
-    weight = numpy.ones(len(truth))
-    if prevalence is not None:
-        share = truth.mean()
-        weight = numpy.where(truth, prevalence / share, (1 - prevalence) / (1 - share))
-    precision, recall, thresholds = precision_recall_curve(truth, scores, sample_weight=weight)
+    precision, recall, thresholds = precision_recall_curve(truth, scores)
     f1 = 2 * precision * recall / (precision + recall + 1e-12)
     return float(thresholds[int(f1[:-1].argmax())])
 

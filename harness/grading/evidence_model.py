@@ -37,6 +37,14 @@ DIRECTIONS = {
     "meaning": -1,
     "same_low": -1,
     "antonym": 1,
+    "rare_contained": -1,
+    "rare_best": -1,
+    "rare_window": -1,
+    "rare_nearest": -1,
+    "names_window": 1,
+    "numbers_window": 1,
+    "bigrams": -1,
+    "prefixes": -1,
 }
 
 

@@ -26,6 +26,7 @@ from harness.labelled import (
 from harness.labelled.sets import FOR_WANT_OF_KNOWLEDGE
 
 if TYPE_CHECKING:
+    from harness.embedding import Entailment
     from harness.grading.equivalence import EquivalenceGrader
     from harness.grading.evidence import EvidenceGrade, EvidenceGrader
     from harness.grading.refusal import Refusal
@@ -72,8 +73,8 @@ class Judge:
         return found
 
 
-def judge_of(labelled: LabelledSet) -> Judge:
-    """The grader that reads this set, ready to grade."""
+def judge_of(labelled: LabelledSet, *, nli: Entailment | None = None) -> Judge:
+    """The grader that reads this set, ready to grade; nli: asked by the evidence grader."""
     if labelled.kind == "refusal":
         from harness.grading.refusal import GRADER
 
@@ -87,7 +88,7 @@ def judge_of(labelled: LabelledSet) -> Judge:
         return Judge(name=same.version, grade=partial(read, same))
     from harness.grading.evidence import EvidenceGrader
 
-    evidence = EvidenceGrader()
+    evidence = EvidenceGrader(nli=nli)
     readers: dict[str, Callable[[EvidenceGrader, Sequence[Any]], list[Judged]]] = {
         "grounding": _grounded,
         "claims": _supported,

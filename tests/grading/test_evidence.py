@@ -64,7 +64,10 @@ def test_numbers_agree_in_digits_and_words(grader):
 
 
 def test_spans_are_offsets_of_the_answer_as_given(grader):
-    answer = "  - Ostrina was the mother of Harl.\n  - She was born in Tarsk Vale, in 1612.  "
+    answer = (
+        "  - Ostrina was the mother of Harl.\n  - She composed operas in Tarsk Vale, and in 1640 "
+        "King Orlo crowned her.  "
+    )
     grade = grader.grade(answer, PASSAGES)
     assert grade.hallucinated
     assert all(answer[span.start : span.end] == span.text for span in grade.unsupported)
@@ -159,7 +162,7 @@ def test_numbers_are_read_with_magnitudes_and_ordinals():
 
 def test_shipped_weights_are_of_these_features_and_say_what_they_are_made_of():
     model = shipped_model()
-    assert model.version == "evidence@1"
+    assert model.version == "evidence@2"
     assert set(model.made_from["files"]) == {
         "controls_paws.jsonl",
         "controls_fever_symmetric.jsonl",
