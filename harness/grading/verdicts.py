@@ -20,9 +20,13 @@ In order, for all suites but `out_of_domain`:
    open question), else `unresponsive`.
 7. Words, but no claim: `unresponsive`.
 
-To a question of `out_of_domain`, which is about the real world: empty is `unresponsive`;
-a sentence about the story that the world contradicts is `hallucinated`; declining is
-`refused`; any other answer is `off_scope`.
+Garbled sentences claim only what can be read in them (garble.py). An answer of which nothing
+can be read is `unresponsive`, or `refused` where its words decline all the same.
+
+To a question of `out_of_domain`, which is about the real world: empty or garbled is
+`unresponsive`, unless it uses a word of the question; a sentence about the story that the world
+contradicts, or about unknown people in the story's own words, is `hallucinated`; declining is
+`refused`; told facts of the story alone are `unresponsive`; any other answer is `off_scope`.
 """
 
 from __future__ import annotations
@@ -30,7 +34,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.grading.equivalence_reading import STOP, stem, words_of
 from harness.grading.frame import Frame
+from harness.grading.garble import NOTHING_GARBLED, Legible
 from harness.grading.refusal import Refusal
 from harness.grading.text import Prepared
 from harness.records import Claim, ClaimStatus, Question, Verdict
@@ -41,7 +47,11 @@ Decision = tuple[Verdict, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """All that a verdict depends on."""
+    """All that a verdict depends on.
+
+    `heard`: what of the sentences can be read. `of_story`: one of them speaks of the story's
+    people, or of invented ones in the story's words; asked only for `out_of_domain`.
+    """
 
     question: Question
     frame: Frame
@@ -49,6 +59,8 @@ class Case:
     refusal: Refusal
     claims: Sequence[Claim]
     correct: bool
+    heard: Legible = NOTHING_GARBLED
+    of_story: bool = False
 
     def having(self, *statuses: ClaimStatus) -> list[Claim]:
         """The claims with one of these statuses, in order."""
@@ -65,6 +77,8 @@ def decide(case: Case) -> Decision:
     open_ = case.having(ClaimStatus.UNDECIDABLE)
     if case.prepared.degenerate and not bad and not good and not case.refusal.declines:
         return Verdict.UNRESPONSIVE, "hardly anything but repetition"
+    if case.heard.garbled and not case.claims and not case.refusal.declines:
+        return _garbled(case)
     if bad:
         hedge = "declines, yet " if case.refusal.declines else ""
         return Verdict.HALLUCINATED, hedge + bad[0].reason
@@ -79,6 +93,13 @@ def decide(case: Case) -> Decision:
     if good:
         return _all_told(case, good)
     return Verdict.UNRESPONSIVE, "says nothing that could be true or false of the story"
+
+
+def _garbled(case: Case) -> Decision:
+    if case.heard.declines:
+        return Verdict.REFUSED, f"declines, garbled: '{case.heard.declines}'"
+    first = _short(case.prepared.sentences[0])
+    return Verdict.UNRESPONSIVE, f"garbled, nothing can be read in it: '{first}'"
 
 
 def _declined(case: Case, good: list[Claim], open_: list[Claim]) -> Decision:
@@ -177,12 +198,28 @@ def _out_of_domain(case: Case) -> Decision:
     wrong = case.having(ClaimStatus.CONTRADICTED)
     if wrong:
         return Verdict.HALLUCINATED, f"about the story: {wrong[0].reason}"
+    good = case.having(ClaimStatus.SUPPORTED)
+    if case.of_story and not good:
+        told = case.having(*BAD)
+        why = told[0].reason if told else f"'{_short(case.heard.sentences[0])}'"
+        return Verdict.HALLUCINATED, f"in the story's words: {why}"
     if case.refusal.declines:
         return Verdict.REFUSED, f"declines: '{_short(case.refusal.spans[0])}'"
+    if good and len(good) == len(case.claims):
+        return Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}"
+    if case.heard.spoilt and not case.having(*BAD) and not _on_topic(case):
+        return _garbled(case)
     return (
         Verdict.OFF_SCOPE,
         f"answers a question about the real world: '{_short(case.prepared.sentences[0])}'",
     )
+
+
+def _on_topic(case: Case) -> bool:
+    """Whether an answer uses a content word of the question."""
+    asked = {stem(word) for word in words_of(case.question.text) if word not in STOP}
+    said = {stem(word) for one in case.prepared.sentences for word in words_of(one)}
+    return bool({word for word in asked & said if len(word) > 2})
 
 
 def _cut(prepared: Prepared) -> str:
