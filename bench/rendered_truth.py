@@ -157,11 +157,14 @@ def main() -> int:
     parser.add_argument("--details", action="store_true", help="tables by style and relation")
     parser.add_argument("--errors", type=int, default=0, help="development errors to print a kind")
     parser.add_argument("--development-only", action="store_true")
+    parser.add_argument("--blind-only", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     meaning = CountingMeaning() if args.encoder else None
     clock = [0.0]
-    halves = (False,) if args.development_only else (False, True)
+    halves = [
+        half for half, skip in ((False, args.blind_only), (True, args.development_only)) if not skip
+    ]
     rows = list(
         graded(
             args.worlds,

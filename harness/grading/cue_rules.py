@@ -28,6 +28,20 @@ EVENTS = frozenset(
     "exiled expelled arrested fined sentenced moved teased pleaded destroyed".split()
 )  # fmt: skip
 
+# Words that name a relation where it is asked for, and anything else in prose.
+_WEAK = frozenset(
+    stem(word)
+    for word in "put set place part company hand hands name work works came come comes known know "
+    "made make used use found find time table door room rooms paid line role post position "
+    "end ends mind heart life would said field seen saw behind carried counted marked "
+    "hit took take given gave brought reached left laid drew wore wears carries under met circle "
+    "seat hosts lies lay sits sat past count about by start started begin began spot "
+    "trip road roads walked served serve moved followed joined together along "
+    "welcome brother sister through because act hands power help helped things passed bring "
+    "trade spoke speak drove shook look looked picked owed fled knew promise joined "
+    "touched".split()
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -136,6 +150,14 @@ def close(read: Read) -> bool:
         return True
     beside = {p for hit in read.hits for p in (hit.start - 1, hit.end, hit.end + 1)}
     return bool(beside & read.ends.places) and read.ends.objects[0].kind in ("value", "number")
+
+
+def weak(read: Read) -> bool:
+    """Whether nothing but words of wide use names the relation, between two names."""
+    if read.ends.objects and read.ends.objects[0].kind in ("value", "number", "open"):
+        return False
+    stems = [hit.cue.stems for hit in read.hits]
+    return all(len(one) == 1 and one[0] in _WEAK for one in stems)
 
 
 def to_do(words: Sequence[str], unit: Unit, start: int) -> bool:

@@ -27,6 +27,7 @@ from harness.grading.cue_rules import (
     stands,
     to_do,
     told_part,
+    weak,
 )
 from harness.grading.ends import Ends, Unit, ends_of
 from harness.grading.frame import Frame, Term
@@ -102,6 +103,7 @@ class CueReader:
             for cue in cues[place]
             if place + len(cue.stems) <= piece.end and holds(cue, plain, place)
         ]
+        free = frame.relation is None
         reads = self._reads(plain, piece, hits, listed, frame)
         for read in reads:  # "there was bad blood between them": it says what has been read
             if read.ends.places <= covered and read.letters:
@@ -109,7 +111,7 @@ class CueReader:
         reads = [r for r in reads if not r.ends.places <= covered or r.ends.open]
         found: list[Found] = []
         for group in by_pair(reads):
-            found += self._claims(text, plain, stems, piece, group, listed, covered, denied)
+            found += self._claims(text, plain, stems, piece, group, listed, covered, denied, free)
         firm = [claim for claim in found if claim.firm]
         found = firm or found[:1]
         if not firm:
@@ -117,7 +119,9 @@ class CueReader:
             if not other_named(hits, frame):
                 asked = self._asked_for(plain, piece, listed, frame, covered)
             if asked is not None:
-                claims = self._claims(text, plain, stems, piece, [asked], listed, covered, denied)
+                claims = self._claims(
+                    text, plain, stems, piece, [asked], listed, covered, denied, free
+                )
                 found = claims if claims[0].firm or not found else found
         if found:
             covered.update(range(piece.start, piece.end))
@@ -249,14 +253,18 @@ class CueReader:
 
     def _claims(
         self, text: str, plain: Plain, stems: Sequence[str], piece: Piece, group: list[Read],
-        listed: dict[str, list[Unit]], covered: set[int], denied: bool,
+        listed: dict[str, list[Unit]], covered: set[int], denied: bool, free: bool,
     ) -> list[Found]:  # fmt: skip
         best = group[0]
         ends = best.ends
         last = max([*ends.places, *(hit.end for read in group for hit in read.hits)])
         negated = denied ^ any(piece.negates(n) and n <= last for n in plain.negations)
         negated ^= any(hit.cue.negative for hit in best.hits)
-        firm = ends.firm and self._clear(plain, stems, piece, group, listed, covered)
+        firm = (
+            ends.firm
+            and not (free and weak(best))
+            and self._clear(plain, stems, piece, group, listed, covered)
+        )
         others = tuple(dict.fromkeys(read.relation for read in group[1:]))
         return [
             Found(

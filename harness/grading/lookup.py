@@ -234,8 +234,17 @@ class Lookup:
         return f"{source} {relation}: " + "; ".join(parts)
 
     def _swapped(self, relation: str, subject: str, object: str) -> str:
+        """Whether the two are swapped, or stand in another relation: what kind of error it is."""
         turned = [f for f in self._world.objects(object, relation) if f.object == subject]
-        return f"; the other way round it would be true ({turned[0].id})" if turned else ""
+        if turned:
+            return f"; the other way round it would be true ({turned[0].id})"
+        if object not in self._world.entity:
+            return ""
+        for other in self._world.relations:
+            for fact in self._world.objects(subject, other.id):
+                if fact.object == object and fact.id in self._told:
+                    return f"; told is another relation: {other.id} ({fact.id})"
+        return ""
 
 
 def _other(fact: Fact, subject: str) -> str:

