@@ -28,6 +28,21 @@ from rapidfuzz.distance import Levenshtein
 from harness.embedding import vocabulary
 from harness.grading.cores import CoreReader
 from harness.grading.frame import Frame
+from harness.grading.garble_words import (
+    CAMEL,
+    DIGITS,
+    FOOTNOTE,
+    FUNCTION,
+    JOINED_NAME,
+    MARKED,
+    ORDINAL,
+    SHORT,
+    UNIT,
+    WORD,
+    is_odd_pair,
+    is_stray,
+    unglue,
+)
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import FUZZY_DISTANCE, FUZZY_LETTERS, INVENTED
 from harness.grading.lookup import Found
@@ -45,17 +60,6 @@ MAX_WEIGHED = 20_000  # sentences whose weight is kept
 MAX_HALF = 9  # words of a garbled sentence that may be half a claim
 FUNCTION_SHARE = 0.15  # English has more function words than this
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|\ufffd")
-_CAMEL = re.compile(r"[^\W\d_A-Z][A-Z]|[A-Z]{2}[a-z]{2}")
-_JOINED_NAME = re.compile(r"(?:Mc|Mac|De|Di|Du|La|Le|Van|Fitz|O'|D'|L')[A-Z][a-z]+|[ie][A-Z][a-z]+")
-_GLUED = re.compile(
-    r"\b(of|the|The|and|in|at|by|to|from|with|was|who|It|that|for|as|a)(?=[A-Z][a-z])"
-)
-_MARKED = re.compile(r"INST|SYS|^\ufffd$")
-_DIGITS = re.compile(r"[a-z]\d|\d[a-z]{3}")
-_UNIT = re.compile(r"pH|[kM]?eV|[kMG]?Hz|k?Wh|dB|mRNA|tRNA")
-_FOOTNOTE = re.compile(r"[A-Za-z]{4,}\d{1,2}|\d{4}(?:when|by|and|in|to)")
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s|am|pm|km|kg|cm|mm|m|g|ft|years?)$", re.I)
 _DECLINES = re.compile(
     r"\bnot able (?:to|in|for)\W+(?:the )?(?:answer|say|tell|thing)\b|\bthe story (?:does|do) not"
     r"|\bnot (?:told |even |in ){1,3}(?:the )?story\b",
@@ -65,45 +69,6 @@ _BARE_INABILITY = re.compile(
     r"\W*(?:[A-Za-z]+ )?[Nn]ot (?:able (?:to|in|for)\b[^A-Z]{1,60}|in\b[^A-Z]{1,40})$"
 )
 _TAUTOLOGY = re.compile(r"\W*([A-Z]\w+) (?:was|is) \1\W*$")
-_SHORT = frozenset(
-    "a i am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we ah ex "
-    "ma pa ye vs re mr ms dr st act add age ago aid aim air ale all and ant any ape apt arc are "
-    "ark arm art ash ask ate awe axe bad bag ban bar bat bay bed bee beg bet bid big bin bit bow "
-    "box boy bud bug bun bus but buy bye can cap car cat cod cow cry cub cup cut dad dam day den "
-    "dew did die dig dim dip dog dot dry due dug dye ear eat ebb eel egg ego elf elm end era etc "
-    "eve ewe eye fan far fat fed fee few fig fin fir fit fix flu fly foe fog for fox fry fun fur "
-    "gap gas gem get god got gum gun gut guy gym had ham has hat hay hen her hid him hip his hit "
-    "hog hop hot how hue hug hum hut ice icy ill ink inn its ivy jar jaw jet job jog joy jug key "
-    "kid kin kit lad lap law lay led leg let lid lie lip lit log lot low mad man map mat may men "
-    "met mix mob mom mop mud mug mum nap net new nod nor not now nun nut oak oar oat odd off oil "
-    "old one opt orb ore our out owe owl own pad pan pat paw pay pea pen per pet pie pig pin pip "
-    "pit ply pod pop pot pro pub pup put rag ram ran rat raw ray red rib rid rim rip rob rod rot "
-    "row rub rug rum run rye sad sap sat saw say sea see set sew she shy sin sip sir sit six ski "
-    "sky sly sob son sow soy spa spy sue sum sun tag tan tap tar tax tea ten the thy tie tin tip "
-    "toe ton too top toy try tub tug two urn use van vat vet via vow war was wax way web wed wet "
-    "who why wig win wit woe won yes yet you zoo ie eg ad tv ive pm km kg ft mid pre non sub ion "
-    "gel loo duo lab jam ape bra cop cab dab cue ode ohm owl pug yam yen "
-    "de la le el di da du von der van den al del los las des les".split()
-)
-_DETERMINERS = frozenset("the a an every my your our their its".split())
-_PREPOSITIONS = frozenset(
-    "of in at by to from with near under for on into onto upon between among without".split()
-)
-_NOT_AFTER_DETERMINER = frozenset(
-    "the a an of in at to from with into was were is are had has have and or he she they him them "
-    "who whom which what that where when not it its his her their did does could would should "
-    "be been upon than if because there you we me us".split()
-)
-_NOT_AFTER_PREPOSITION = frozenset(
-    "of and or he she they was were is are had has have did does could would should than if "
-    "not to".split()
-) - {"not"}
-_FUNCTION = (
-    _DETERMINERS
-    | _PREPOSITIONS
-    | _NOT_AFTER_DETERMINER
-    | frozenset("i but as so do can will not no this these those said by about all one".split())
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +145,7 @@ class GarbleReader:
             word.lower()
             for entity in world.entities
             for name in (entity.name, *entity.aliases)
-            for word in _WORD.findall(name)
+            for word in WORD.findall(name)
         }
         self._seen: dict[str, int] = {}
         self._weighed: dict[tuple[str, tuple[str, ...]], Legibility] = {}
@@ -279,7 +244,7 @@ class GarbleReader:
             lows = {word.lower() for word in ends}
             if lows & self._cores.name_words:
                 return True
-            named = [w for w in ends if len(w) > 2 and w.lower() not in _FUNCTION]
+            named = [w for w in ends if len(w) > 2 and w.lower() not in FUNCTION]
             capitals = [w for w in named if w[:1].isupper() or self.is_flawed(w)]
             strange = not any(word.lower() in vocabulary() for word in capitals)
             if capitals and strange and not lows & asked:
@@ -296,15 +261,15 @@ class GarbleReader:
         return weighed
 
     def _weigh(self, text: str, names: Sequence[str]) -> Legibility:
-        words = [match.group() for match in _WORD.finditer(text)]
+        words = [match.group() for match in WORD.finditer(text)]
         lows = [word.lower() for word in words]
-        known = {word.lower() for name in names for word in _WORD.findall(name)}
+        known = {word.lower() for name in names for word in WORD.findall(name)}
         flaws = [self._flaw(word) for word in words if word.lower() not in known]
         if text.islower() and (known | self._cores.name_words) & set(lows):
             flaws = [BROKEN] * flaws.count(BROKEN)  # who writes no capitals has names without
-        strange = flaws.count(STRANGE) + sum(_is_stray(word, text) for word in words)
-        strange += sum(_odd_pair(a, b) for a, b in pairwise(lows))
-        function = sum(low in _FUNCTION for low in lows)
+        strange = flaws.count(STRANGE) + sum(is_stray(word, text) for word in words)
+        strange += sum(is_odd_pair(a, b) for a, b in pairwise(lows))
+        function = sum(low in FUNCTION for low in lows)
         return Legibility(len(words), flaws.count(BROKEN), strange, flaws.count(RARE), function)
 
     def is_flawed(self, word: str) -> bool:
@@ -320,15 +285,15 @@ class GarbleReader:
         return known
 
     def _flaw_of(self, word: str) -> int:
-        if _MARKED.search(word):
+        if MARKED.search(word):
             return BROKEN
         if word.isdigit() or len(word) == 1 or not word.isascii():
             return SOUND
-        if _FOOTNOTE.fullmatch(word) or _UNIT.fullmatch(word):
+        if FOOTNOTE.fullmatch(word) or UNIT.fullmatch(word):
             return SOUND
-        if _DIGITS.search(word):
-            return SOUND if _ORDINAL.match(word) else BROKEN
-        if _CAMEL.search(word):
+        if DIGITS.search(word):
+            return SOUND if ORDINAL.match(word) else BROKEN
+        if CAMEL.search(word):
             return SOUND if self._is_joined_name(word) else BROKEN
         parts = re.split(r"['-]", word)
         if word[0].isupper() and len(parts) > 1:
@@ -348,11 +313,11 @@ class GarbleReader:
         ):
             return False  # a misspelt name
         if len(low) <= 3:
-            return low not in _SHORT and not self._lexicon.is_common(low)
+            return low not in SHORT and not self._lexicon.is_common(low)
         return not self._lexicon.is_word(low) and not is_derived(low)
 
     def _is_joined_name(self, word: str) -> bool:
-        if _JOINED_NAME.fullmatch(word) or re.fullmatch(r"[A-Z]+s", word):
+        if JOINED_NAME.fullmatch(word) or re.fullmatch(r"[A-Z]+s", word):
             return True
         pieces = re.findall(r"[A-Z][a-z]+|[a-z]+|[A-Z]+(?![a-z])", word)
         return word[0].isupper() and all(
@@ -390,34 +355,10 @@ def _says_nothing(sentence: str) -> bool:
 
 
 def _lows(text: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(text)}
+    return {word.lower() for word in WORD.findall(text)}
 
 
 def _asserts_of(name: str, sentence: str) -> bool:
     """Whether a sentence begins with a name and a verb."""
     verbs = r"(?:was|is|had|has|wanted|could|lived|worked|belonged|travelled|married)\b"
     return bool(name) and bool(re.match(rf"\W*(?:the )?{re.escape(name)} {verbs}", sentence, re.I))
-
-
-def unglue(text: str) -> str:
-    """Words run together at a capital, apart where the first is English: "ofNenuxy", "andYou".
-
-    >>> unglue("was made ofNenuxy")
-    'was made of Nenuxy'
-    """
-    return _GLUED.sub(r"\1 ", text)
-
-
-def _is_stray(word: str, text: str) -> bool:
-    """A single letter that is neither a word nor an initial."""
-    if len(word) != 1 or not word.isalpha() or word in "aAI" or not word.isascii():
-        return False
-    return not re.search(rf"\b{word}\.|\w[-'&]{word}\b|\b{word}[-'&]\w", text)
-
-
-def _odd_pair(low: str, follow: str) -> bool:
-    if low in _DETERMINERS:
-        return follow in _NOT_AFTER_DETERMINER
-    if low in _PREPOSITIONS:
-        return follow in _NOT_AFTER_PREPOSITION
-    return False
