@@ -16,9 +16,12 @@ import typer
 from harness import __version__
 from harness.commands.baseline import baseline
 from harness.commands.common import (
+    Concurrency,
     Model,
     Out,
     Run,
+    ServedBase,
+    Timeout,
     find_run,
     noter,
     open_console,
@@ -95,17 +98,9 @@ def audit(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start a new run even where one is unfinished.")
     ] = False,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Requests at a time to a server. [default: 8]")
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Seconds without a byte from a server. [default: 120]"),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(help="Of a model on a server: its base's name there, asked as control."),
-    ] = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    base: ServedBase = None,
 ) -> None:
     """Audit MODEL on a story whose every fact is known, and write the report.
 

@@ -27,6 +27,17 @@ Model = Annotated[
     ),
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, help="Requests at a time to a server. [default: 8]")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="Seconds without a byte from a server. [default: 120]"),
+]
+ServedBase = Annotated[
+    str | None,
+    typer.Option(help="Of a model on a server: its base's name there, asked as control."),
+]
 
 
 def told(command: Command) -> Command:
