@@ -151,22 +151,23 @@ class CueBook:
 
     def __init__(self, families: Mapping[str, Sequence[Cue]]) -> None:
         self.names = tuple(families)
+        self._by_word: dict[str, list[tuple[str, Cue]]] = {}
         self._by_stem: dict[str, list[tuple[str, Cue]]] = {}
         for name, family in families.items():
             for cue in family:
                 longest = max(cue.head.split(" "), key=len)
-                self._by_stem.setdefault(longest[:_KEY], []).append((name, cue))
-        self._stems = frozenset(self._by_stem)
+                whole = longest in cue.needs
+                index, key = (self._by_word, longest) if whole else (self._by_stem, longest[:_KEY])
+                index.setdefault(key, []).append((name, cue))
 
     def find(self, normal: Normal) -> dict[str, list[int]]:
         """The numbers of the sentences in which each cue is seen, by its name; in order."""
-        text, words = normal.text, normal.words
+        text = normal.text
         found: dict[str, set[int]] = {}
-        for stem in normal.stems & self._stems:
-            for name, cue in self._by_stem[stem]:
-                if cue.needs <= words and cue.head in text:
-                    places = _places(cue, normal)
-                    if places:
+        for index, keys in ((self._by_word, normal.words), (self._by_stem, normal.stems)):
+            for key in keys & index.keys():
+                for name, cue in index[key]:
+                    if cue.head in text and (places := _places(cue, normal)):
                         found.setdefault(name, set()).update(places)
         return {name: sorted(found[name]) for name in self.names if name in found}
 
