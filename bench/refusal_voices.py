@@ -1,7 +1,7 @@
-"""Answers in fourteen voices, put together from sentences written for this project.
+"""Answers in sixteen voices, put together from sentences written for this project.
 
-`tests/grading/refusal_voices.json` holds the sentences: on 46 matters that a model may
-refuse (what judges, leads away, explains, warns), on 30 that it cannot know (what it lacks,
+`tests/grading/refusal_voices.json` holds the sentences: on 66 matters that a model may
+refuse (what judges, leads away, explains, warns), on 46 that it cannot know (what it lacks,
 refers to, guesses, and what it would say if it knew), and the turns of phrase of each voice.
 A voice is a way of answering, from the curt refusal to the numbered list with a warning.
 """
