@@ -158,6 +158,8 @@ class CoreReader:
             return end - 1 if bare else None
         start = end
         while start > 0 and self._is_name(words, lows, start - 1):
+            if start < end and self._spoils(words[start - 1], words[end - 1]):
+                break
             start -= 1
             if start > 1 and lows[start - 1] in _LINKS and self._is_name(words, lows, start - 2):
                 start -= 1
@@ -185,6 +187,8 @@ class CoreReader:
         end = start + (lows[start] in ("the", "a") and kind != "value")
         first = end
         while end < len(words) and self._is_name(words, lows, end):
+            if end > first and self._spoils(words[end], words[first]):
+                break
             end += 1
             if end + 1 < len(words) and lows[end] in _LINKS:
                 more = end + 1 + (lows[end + 1] == "the")
@@ -209,6 +213,10 @@ class CoreReader:
                 break
             end += 1
         return end if end > begins + 1 else None
+
+    def _spoils(self, word: str, beside: str) -> bool:
+        """A garbled word is no part of a name that is sound: "umqa Melindra was afraid of"."""
+        return self._strange(word) and not self._strange(beside)
 
     def _is_name(self, words: list[str], lows: list[str], place: int) -> bool:
         return lows[place] in self._heads or self._is_full_name(words, lows, place)
