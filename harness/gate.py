@@ -251,7 +251,7 @@ def _ceilings(rule: RuleSpec, table: pd.DataFrame) -> list[_Case]:
         def limits(
             confidence: float | np.ndarray, chosen: list[int] = chosen
         ) -> tuple[np.ndarray, np.ndarray]:
-            one = macro_average(rates.at(float(np.ravel(confidence)[0])), chosen)
+            one = macro_average(rates.at(float(np.ravel(confidence)[0]), skew=1.0), chosen)
             return np.array([one.low]), np.array([one.high])
 
         estimate = macro_average(rates, chosen)

@@ -14,7 +14,8 @@ Everything is closed form: the same table gives the same interval, without a see
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,16 +72,48 @@ class GroupedRates:
     unscored: np.ndarray
     influence: np.ndarray
     present: np.ndarray
-    few: np.ndarray  # bool [G]: fewer than FEW clusters with (or without) events
+    scarce: np.ndarray  # clusters with events or clusters without, whichever are fewer
 
-    def at(self, confidence: float | np.ndarray) -> GroupedRates:
-        """The same rates with limits of another confidence, one or [G]."""
-        low, high = _limits(self.rate, self.n, self.clusters, self.influence, self.few, confidence)
+    @cached_property
+    def few(self) -> np.ndarray:
+        """Bool [G]: fewer than FEW clusters with (or without) events."""
+        import numpy as np
+
+        return np.asarray(self.scarce < FEW)
+
+    @cached_property
+    def moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sums over the clusters of the influences squared, cubed, to the fourth [G] each."""
+        squares = self.influence**2
+        return squares.sum(1), (squares * self.influence).sum(1), (squares**2).sum(1)
+
+    @cached_property
+    def design_effect(self) -> np.ndarray:
+        """Variance over that of independent answers [G]; NaN at rates of 0 and 1."""
+        import numpy as np
+
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = self.moments[0] / (self.rate * (1 - self.rate) / self.n)
+        return np.maximum(found, np.where(self.few, 1.0, LEAST_DESIGN_EFFECT))
+
+    def at(
+        self,
+        confidence: float | np.ndarray,
+        *,
+        design_effect: np.ndarray | None = None,
+        skew: float | np.ndarray = 0.0,
+    ) -> GroupedRates:
+        """The same rates with limits of another confidence, one or [G].
+
+        design_effect: another one than their own [G]; skew: how much of the skewness that
+        the clusters show beyond that of a rate is corrected for (0 to 1, one or [G]).
+        """
+        low, high = _limits(self, confidence, design_effect=design_effect, skew=skew)
         return replace(self, low=low, high=high)
 
     def of(self, groups: np.ndarray) -> GroupedRates:
         """The rates of these group codes, in this order."""
-        return GroupedRates(**{name: values[groups] for name, values in vars(self).items()})
+        return GroupedRates(**{one.name: getattr(self, one.name)[groups] for one in fields(self)})
 
     def estimate(self, group: int) -> Estimate:
         """The rate of one group."""
@@ -133,47 +166,45 @@ def grouped_rates(
         scale = np.sqrt(clusters / np.maximum(clusters - 1, 1))
         influence = (events_GC - rate[:, None] * totals_GC) / n[:, None] * scale[:, None]
     influence = np.where(present, influence, 0.0)
-    few = np.minimum((events_GC > 0).sum(1), (events_GC < totals_GC).sum(1)) < FEW
-    low, high = _limits(rate, n, clusters, influence, few, confidence)
-    return GroupedRates(
+    unlimited = GroupedRates(
         rate=rate,
-        low=low,
-        high=high,
+        low=np.full(groups, np.nan),
+        high=np.full(groups, np.nan),
         events=hits,
         n=n,
         clusters=clusters,
         unscored=left_out,
         influence=influence,
         present=present,
-        few=few,
+        scarce=np.minimum((events_GC > 0).sum(1), (events_GC < totals_GC).sum(1)),
     )
+    return unlimited.at(confidence)
 
 
 def _limits(
-    rate: np.ndarray,
-    n: np.ndarray,
-    clusters: np.ndarray,
-    influence: np.ndarray,
-    few: np.ndarray,
+    rates: GroupedRates,
     confidence: float | np.ndarray,
+    *,
+    design_effect: np.ndarray | None,
+    skew: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both limits of every group [G]: Wilson on the effective size, exact at 0 and 1."""
     import numpy as np
     from scipy import stats
 
+    rate, n, clusters = rates.rate, rates.n, rates.clusters
     tail = (1 - confidence) / 2
-    squares = influence**2
-    variance = squares.sum(1)
+    variance, cubes, fourths = rates.moments
+    effect = rates.design_effect if design_effect is None else design_effect
     with np.errstate(invalid="ignore", divide="ignore"):
-        binomial = rate * (1 - rate) / n
-        least = np.where(few, 1.0, LEAST_DESIGN_EFFECT) * binomial
-        effective = rate * (1 - rate) / np.maximum(variance, least)
+        effective = n / effect
         # Satterthwaite's degrees of freedom, doubled: with few clusters that have events the
         # variance rests on those alone; the factor is the smallest that covers in simulation
-        carried = 2 * variance**2 / (squares**2).sum(1)
-        freedom = np.where(few, np.clip(np.nan_to_num(carried, nan=2.0), 2, None), np.inf)
+        carried = 2 * variance**2 / fourths
+        freedom = np.where(rates.few, np.clip(np.nan_to_num(carried, nan=2.0), 2, None), np.inf)
         freedom = np.maximum(np.minimum(freedom, clusters - 1), 1)
-        low, high = wilson(rate, effective, stats.t.ppf(1 - tail, freedom))
+        slope = skew * excess_slope(rate, effective, cubes / variance)
+        low, high = wilson(rate, effective, stats.t.ppf(1 - tail, freedom), slope)
         exact = tail ** (1 / np.maximum(clusters, 1))  # Clopper-Pearson, no event in `clusters`
     none, all_ = rate <= 0, rate >= 1
     alone = (clusters == 1) & ~none & ~all_
@@ -183,20 +214,47 @@ def _limits(
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 
 
+def excess_slope(rate: np.ndarray, n: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """How much steeper the variance of a rate grows with it than Wilson supposes; never less.
+
+    slope: the sum of the clusters' cubed influences over that of their squares, which
+    estimates the regression of the variance on the rate (both are sums over clusters). The
+    correction fades towards a rate of 0.5, where skewness has no direction.
+    """
+    import numpy as np
+
+    lean = 1 - 2 * rate
+    away = np.sign(lean)
+    return np.asarray(lean * np.maximum(away * (slope - lean / n), 0.0))
+
+
 def wilson(
-    rate: np.ndarray, n: np.ndarray, quantile: np.ndarray | float
+    rate: np.ndarray,
+    n: np.ndarray,
+    quantile: np.ndarray | float,
+    slope: np.ndarray | float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's score interval for a rate over `n`, which may be fractional.
 
-    statsmodels has it for normal quantiles only; here each rate brings its own t quantile.
+    A limit is where the squared distance to the rate is `quantile` squared times the
+    variance there. slope: by how much faster than p (1 - p) / n that variance grows towards
+    0.5, used for the limit on that side. With clusters more skewed than a rate is, the
+    plain limit would be too near (Hall 1992 corrects the same by a third moment).
+    statsmodels has Wilson's for normal quantiles only; here each rate brings its own t.
     Source: Wilson 1927.
     """
     import numpy as np
 
     square = np.asarray(quantile) ** 2
-    middle = (rate + square / (2 * n)) / (1 + square / n)
-    half = np.sqrt(square * (rate * (1 - rate) / n + square / (4 * n**2))) / (1 + square / n)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    scale = 1 + square / n
+    middle = (rate + square / (2 * n)) / scale
+    half = np.sqrt(square * (rate * (1 - rate) / n + square / (4 * n**2))) / scale
+    steep = (1 - 2 * rate) / n + slope
+    root = np.sqrt((square * steep) ** 2 + 4 * scale * square * rate * (1 - rate) / n)
+    far = np.abs(slope) > 0
+    low = np.where(far & (rate > 0.5), rate + (square * steep - root) / (2 * scale), middle - half)
+    high = np.where(far & (rate < 0.5), rate + (square * steep + root) / (2 * scale), middle + half)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def macro_average(

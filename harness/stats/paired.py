@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.stats.intervals import CONFIDENCE, GroupedRates, correlations, grouped_rates
+from harness.stats.intervals import CONFIDENCE, FEW, GroupedRates, correlations, grouped_rates
 from harness.stats.power import smallest_detectable
 
 if TYPE_CHECKING:
@@ -144,13 +144,33 @@ class PairedRates:
         return np.where(length > 1e-12, np.clip(found, -1, 1), 0.0)
 
     @cached_property
+    def skew(self) -> np.ndarray:
+        """How much of each side's skewness matters [G]: what the sides share cancels."""
+        import numpy as np
+
+        return np.asarray(1 - np.clip(self.correlation, 0, 1))
+
+    @cached_property
+    def design_effects(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the first and of the second side [G] each; drawn to the larger where unsure.
+
+        The sides answer the same questions. Where few clusters of a side have events, those
+        few may not happen to agree within themselves, and the rate would look far surer than
+        it is; so its effect is drawn towards the other side's where that is larger.
+        """
+        ours, theirs = self.first.design_effect, self.second.design_effect
+        return _drawn(ours, theirs, self.first.scarce), _drawn(theirs, ours, self.second.scarce)
+
+    @cached_property
     def influence(self) -> np.ndarray:
         """Each cluster's share in the deviation of the differences [G, C]."""
         return self.second.influence - self.first.influence
 
     def limits(self, confidence: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lows and highs of the differences [G] at a two-sided confidence, one or [G]."""
-        ours, theirs = self.first.at(confidence), self.second.at(confidence)
+        first, second = self.design_effects
+        ours = self.first.at(confidence, design_effect=first, skew=self.skew)
+        theirs = self.second.at(confidence, design_effect=second, skew=self.skew)
         middle, shared = theirs.rate - ours.rate, self.correlation
         below = joined(theirs.rate - theirs.low, ours.high - ours.rate, shared)
         above = joined(theirs.high - theirs.rate, ours.rate - ours.low, shared)
@@ -299,6 +319,20 @@ def joined(ours: np.ndarray, theirs: np.ndarray, correlation: np.ndarray) -> np.
     import numpy as np
 
     return np.sqrt(np.maximum(ours**2 + theirs**2 - 2 * correlation * ours * theirs, 0.0))
+
+
+def _drawn(own: np.ndarray, other: np.ndarray, scarce: np.ndarray) -> np.ndarray:
+    """Geometric mean of a design effect and the larger one; its own from FEW clusters on.
+
+    The weight is the square of the share of FEW: the smallest whole power at which the gate
+    keeps its error rate (bench/gate_simulation.py).
+    """
+    import numpy as np
+
+    larger = np.fmax(own, other)
+    known = np.minimum(scarce / FEW, 1.0) ** 2
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(np.isnan(own), larger, own**known * larger ** (1 - known)))
 
 
 def _mean_length(parts: np.ndarray, shared: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.stats.intervals import CONFIDENCE, FEW, LEAST_DESIGN_EFFECT, correlations, wilson
+from harness.stats.intervals import CONFIDENCE, FEW, correlations, excess_slope, wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,9 +62,12 @@ def _detectable(
     rate, shared = paired.first.rate[groups], paired.correlation[groups]
     falls = rate.mean(1) > 0.5
     rate = np.where(falls[:, None], 1 - rate, rate)  # a fall is a rise of the complement
-    ours, theirs = _Side(paired.first, groups, falls), _Side(paired.second, groups, falls)
+    effects = paired.design_effects
+    ours = _Side(paired.first, groups, falls, effects[0])
+    theirs = _Side(paired.second, groups, falls, effects[1])
     n_first, n_second = ours.effective(), theirs.effective()
-    upper = wilson(rate, n_first, ours.quantile(rate, confidence))[1]
+    slope = ours.slope(n_first) * paired.skew[groups]
+    upper = wilson(rate, n_first, ours.quantile(rate, confidence), slope)[1]
     together = _together(paired, groups)
 
     def is_found(rise: np.ndarray) -> np.ndarray:
@@ -95,7 +98,9 @@ class _Side:
     Rates are those of the events, or of the others where `falls`.
     """
 
-    def __init__(self, rates: GroupedRates, groups: np.ndarray, falls: np.ndarray) -> None:
+    def __init__(
+        self, rates: GroupedRates, groups: np.ndarray, falls: np.ndarray, effect: np.ndarray
+    ) -> None:
         import numpy as np
 
         self.clusters = rates.clusters[groups]
@@ -104,7 +109,10 @@ class _Side:
         self.rate = np.where(falls[:, None], 1 - rate, rate)
         influence = rates.influence[groups]
         self.few = rates.few[groups]
-        self.variance = (influence**2).sum(-1)
+        self.effect = effect[groups]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = rates.moments[1][groups] / rates.moments[0][groups]
+        self.found_slope = np.where(falls[:, None], -found, found)
         sign = np.where(falls, -1.0, 1.0)[:, None, None]
         self.with_events = (sign * influence > 1e-12).sum(-1)  # more than their share, if few
 
@@ -116,13 +124,18 @@ class _Side:
         """
         import numpy as np
 
-        binomial = self.rate * (1 - self.rate)
         with np.errstate(invalid="ignore", divide="ignore"):
-            least = LEAST_DESIGN_EFFECT * binomial / self.n
-            found = binomial / np.maximum(self.variance, least)
-        found = np.where(binomial > 0, found, self.clusters)
+            found = np.where(np.isnan(self.effect), self.clusters, self.n / self.effect)
         known = np.where(self.few, np.minimum(self.with_events / FEW, 1.0), 1.0)
         return np.maximum(found**known * self.clusters ** (1.0 - known), 1e-9)
+
+    def slope(self, effective: np.ndarray) -> np.ndarray:
+        """The slope beyond Wilson's that an interval around its own rate uses."""
+        import numpy as np
+
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = excess_slope(self.rate, effective, self.found_slope)
+        return np.nan_to_num(found)
 
     def quantile(self, rate: np.ndarray, confidence: float) -> np.ndarray:
         """The t quantile that an interval around `rate` will use."""
