@@ -18,6 +18,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.audit import OpenBackend, Settings
+    from harness.specs import ModelSpec
 
 Ref = Annotated[
     str, typer.Argument(help="A run folder, a part of its name, or a model (audited if need be).")
@@ -81,9 +82,9 @@ def one_run(
                 f"'{ref}' is neither a run in {asked.out} ('bordor ls' lists them) nor a model "
                 "('bordor models' lists those with a name)"
             )
-    path = _newest(resolve_model(ref).name, asked, ref)
+    path = _newest(resolve_model(ref), asked, ref, tell)
     if path:
-        tell(f"{ref}: its newest finished run is taken, {path}")
+        tell(f"{ref}: its newest finished run is taken, {path} ({_described(path)})")
         return path
     tell(f"{ref}: no finished run in {asked.out}; it is audited now")
     return _audit(asked.settings(ref), open_backend)
@@ -131,18 +132,19 @@ def seeded_runs(
     return runs
 
 
-def _newest(name: str, asked: Asked, ref: str) -> Path | None:
+def _newest(spec: ModelSpec, asked: Asked, ref: str, tell: Callable[[str], None]) -> Path | None:
     """The newest finished run of a model that fits what was asked.
 
     Where a number of samples or questions was asked for, only a run of just that command
-    fits: a run of another size would leave the flag without effect.
+    fits: a run of another size would leave the flag without effect. A run of the same name
+    whose base, adapter or recipe has changed since is passed over, and said.
     """
     from harness.store import RunFolder, list_runs, slug
 
     sized = asked.seeds is not None or asked.limit is not None
     commands = _commands(asked.settings(ref))
     for path in reversed(list_runs(asked.out)):
-        if path.parent.name != slug(name):
+        if path.parent.name != slug(spec.name):
             continue
         about = RunFolder.open(path).about()
         fits = all(
@@ -152,8 +154,59 @@ def _newest(name: str, asked: Asked, ref: str) -> Path | None:
         if sized and about.get("command") not in commands:
             continue
         if about.get("finished") and fits:
-            return path
+            changed = changed_since(about, spec)
+            if not changed:
+                return path
+            tell(f"{ref}: {path} is passed over: {', '.join(changed)} changed since then")
     return None
+
+
+def changed_since(about: dict[str, Any], spec: ModelSpec) -> list[str]:
+    """What of a run's model is another one now, of what can be told without loading it.
+
+    about: run.json. Weights count by their hashes, where they lie on this machine; an
+    adapter that Bordor trained also by the recipe on its card.
+    """
+    from harness.models.identity import adapter_hash, base_hash
+    from harness.models.registry import base_folder
+
+    known = about.get("identity", {})
+    found = []
+    folder = base_folder(spec) if known.get("base_hash") and not spec.server else None
+    if folder and base_hash(folder) != known["base_hash"]:
+        found.append("the base")
+    if known.get("quantisation", spec.quantisation) != spec.quantisation:
+        found.append("the quantisation")
+    used = spec.adapter or about.get("adapter", {}).get("folder")
+    if used and known.get("adapter_hash") and (Path(used) / "adapter_model.safetensors").is_file():
+        found += ["the adapter"] * (adapter_hash(Path(used)) != known["adapter_hash"])
+    if used and not spec.adapter and _other_recipe(Path(used), about):
+        found.append("the recipe")
+    return found
+
+
+def _other_recipe(adapter: Path, about: dict[str, Any]) -> bool:
+    """Whether the recipe that the run names says something else than the adapter's card."""
+    import json
+
+    from harness.models.registry import CARD
+    from harness.training.recipes import load_recipe
+
+    if not (adapter / CARD).is_file() or not about.get("recipe"):
+        return False
+    plan = json.loads((adapter / CARD).read_text(encoding="utf-8")).get("plan")
+    now = json.loads(load_recipe(about["recipe"]).model_dump_json())
+    return plan is not None and plan != now
+
+
+def _described(path: Path) -> str:
+    """When a run was started and of which adapter it is."""
+    from harness.store import RunFolder
+
+    about = RunFolder.open(path).about()
+    adapter = about.get("identity", {}).get("adapter_hash")
+    of = f", adapter {adapter[:12]}" if adapter else ""
+    return f"of {str(about.get('started', '?'))[:16].replace('T', ' ')}{of}"
 
 
 def _same_audit(settings: Settings) -> Path | None:
