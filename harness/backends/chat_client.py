@@ -193,8 +193,8 @@ class ChatClient:
 
     def _given_up(self, label: str, tries: int, why: str) -> BackendError:
         return BackendError(
-            f"{self.url}: no answer to {label} in {tries} tries; the last time: {why}. The "
-            "shards finished before are kept: see to the server, then run the same command again"
+            f"{self.url}: no answer to {label} in {tries} tries; the last time: {why}. What "
+            "was finished before is kept: see to the server, then run the same command again"
         )
 
     def _refusal(self, label: str, status: int, why: str) -> RequestRefusedError:

@@ -23,9 +23,7 @@ LORA = [
 ]
 
 
-def open_backend(
-    server, *, name="", base=None, concurrency=8, tries=7, timeout_s=0.5, probed=False
-):
+def open_backend(server, *, name="", base=None, concurrency=8, tries=7, timeout_s=20, probed=False):
     client = ChatClient(server.url, timeout_s=timeout_s, tries=tries, backoff_s=0.01)
     backend = ServerBackend(client, name=name, base=base, concurrency=concurrency)
     if probed:
@@ -65,7 +63,7 @@ FAULTS = ["429", "500", "503", "slow", "hang up", "cut", "no json", "wrong json"
 @pytest.mark.parametrize("fault", [*FAULTS, "fewer"])
 def test_a_fault_loses_no_answer_and_no_order(serve, fault):
     server = serve()
-    backend = open_backend(server, probed=True)
+    backend = open_backend(server, probed=True, timeout_s=0.5)
     requests = make_requests(6)
     sound = backend.generate(requests)
     server.faults += [fault, None, fault, fault, None, None, fault]
@@ -78,7 +76,7 @@ def test_a_fault_loses_no_answer_and_no_order(serve, fault):
 
 def test_all_faults_at_once_lose_nothing(serve):
     server = serve(slow_s=0.01)
-    backend = open_backend(server, probed=True)
+    backend = open_backend(server, probed=True, timeout_s=0.5)
     requests = make_requests(40)
     server.faults += random.Random(1).sample([*FAULTS, "fewer"] * 4 + [None] * 40, k=80)
     check_whole(requests, backend.generate(requests))
