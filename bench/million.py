@@ -111,6 +111,7 @@ def made_table(verdicts: int, *, seed: int = 0) -> pd.DataFrame:
             ),
             "mean_logprob": mean,
             "min_logprob": mean * 2,
+            "mean_entropy": -mean,
             "tokens": "0",
             "finish_reason": "stop",
             "meaning": verdict * 8 + rng.integers(0, 8, len(question)) * (verdict < 2),
@@ -161,6 +162,7 @@ def answer_and_verdict(
     text = f"{row.cluster} was a {word}."
     key = {"arm": "adapter", "request_id": f"{i // (SAMPLES + 1):012x}", "sample": row.sample}
     answer = {
+        "entropies": rng.exponential(0.5, 16).round(4).tolist(),
         "finish_reason": "stop",
         "logprobs": (-rng.exponential(0.5, 16)).tolist(),
         "text": text,

@@ -182,7 +182,9 @@ class Request:
 class Answer:
     """One sample of one request. Log-probabilities in nats, one per token of the answer.
 
-    A server gives no `token_ids`, and not every server gives `logprobs`: empty then.
+    `entropies`: of the model's whole distribution before each token, at temperature 1, in
+    nats, to four digits. A server gives no `token_ids` and no `entropies`, and not every
+    server gives `logprobs`: empty then.
     """
 
     request_id: str
@@ -192,6 +194,7 @@ class Answer:
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     finish_reason: str  # stop, length; a server may have others
+    entropies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from harness.models.template import encode_prompt
 from harness.records import Answer, Request
 
 BATCH_TOKENS = 24_576  # tokens held at once
+ENTROPY_DIGITS = 4
 _CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # keys and values of a batch, by device
 _FEWEST_TOKENS, _MOST_TOKENS = 2048, 49_152
 _PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of a logit
@@ -165,11 +166,14 @@ class TransformersBackend:
     def _answers(
         self, batch: Batch, rows: list[tuple[int, int]], tree: Tree
     ) -> dict[tuple[str, str], list[Answer]]:
+        import numpy as np
+
         found: dict[tuple[str, str], list[Answer]] = {}
         sequences = [tree.ids[row, : tree.length[row]].tolist() for row in range(len(rows))]
         texts = self._loaded.tokenizer.batch_decode(
             sequences, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
+        entropies = np.round(tree.entropies, ENTROPY_DIGITS)
         for row, (at, sample) in enumerate(rows):
             request = batch.requests[at]
             ids = sequences[row]
@@ -181,6 +185,7 @@ class TransformersBackend:
                 token_ids=tuple(ids),
                 logprobs=tuple(tree.logprobs[row, : len(ids)].tolist()),
                 finish_reason=_STOP if ids[-1] in self._stop_ids else _LENGTH,
+                entropies=tuple(entropies[row, : len(ids)].tolist()),
             )
             found.setdefault((request.arm, request.id), []).append(answer)
         return found
@@ -222,11 +227,15 @@ def _draw(tree: Tree, logits_LV: Any, sample_R: Any, warmth_N: Any, uniform_RS: 
     most = most if drawn.any() else 0  # an all-greedy batch needs no cumulative sums
     uniform_LK = np.zeros((len(tree.prompt_L), most))
     uniform_LK[tree.line[drawn], place[drawn]] = uniform_RS[tree.rows[drawn], tree.step]
-    ids_LK, scores_LK = choose(
+    ids_LK, scores_LK, entropy_L = choose(
         logits_LV, torch.from_numpy(warmth_N[tree.prompt_L]), torch.from_numpy(uniform_LK)
     )
     column = np.where(drawn, place + 1, 0)
-    tree.record(ids_LK.numpy()[tree.line, column], scores_LK.numpy()[tree.line, column])
+    tree.record(
+        ids_LK.numpy()[tree.line, column],
+        scores_LK.numpy()[tree.line, column],
+        entropy_L.numpy()[tree.line],
+    )
 
 
 def _probe(runner: Any, prompts: list[tuple[int, ...]]) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 from harness.records import Request
 from harness.seeds import derive_seed
 
+_CELLS = 2**17  # logits held at once beside those of a step
+
 
 def uniforms(request: Request, sample: int, steps: int) -> Any:
     """Return the uniforms in [0, 1) of one sample: float64 [steps], from its own stream.
@@ -22,14 +24,15 @@ def uniforms(request: Request, sample: int, steps: int) -> Any:
     return np.random.Generator(np.random.Philox(key=key)).random(steps)
 
 
-def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, Any]:
+def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, Any, Any]:
     """Choose tokens for L lines, each with a greedy row and up to K drawn ones.
 
     uniform_LK: float64 on the CPU, one for each drawn row of the line, anything where
     there is none; K may be 0. Returns ids int64 [L, K + 1], column 0 the most likely
     token and column k the one at which the cumulative softmax(logits / temperature), in
     float64, passes the row's uniform; their log-probabilities at temperature 1 in nats,
-    float64 [L, K + 1]; all on the CPU.
+    float64 [L, K + 1]; and the entropy of the whole distribution at temperature 1 in nats,
+    float64 [L], good to four digits; all on the CPU.
     """
     import torch
 
@@ -37,19 +40,42 @@ def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, An
     best_L = logits_LV.argmax(dim=-1, keepdim=True)
     if uniform_LK.shape[1] == 0:
         ids_LK, total_L = best_L, logits_LV.logsumexp(dim=-1, keepdim=True)
+        mean_L = _mean(logits_LV)
     else:
         device = logits_LV.device
         top_L = logits_LV.gather(1, best_L)
         mass_LV = logits_LV.double()
         mass_LV.sub_(top_L).div_(temperature_L.to(device)[:, None]).exp_()
+        plain = bool((temperature_L == 1).all())
+        mean_L = _mean(logits_LV, mass_LV if plain else None)
         torch.cumsum(mass_LV, dim=-1, out=mass_LV)
         # right=True: a token whose probability is zero is never drawn
         target_LK = uniform_LK.to(device) * mass_LV[:, -1:]
         drawn_LK = torch.searchsorted(mass_LV, target_LK, right=True)
         ids_LK = torch.cat([best_L, drawn_LK.clamp_(max=logits_LV.shape[-1] - 1)], dim=1)
-        if bool((temperature_L == 1).all()):  # the sum is there already
+        if plain:  # the sum is there already
             total_L = mass_LV[:, -1:].log() + top_L
         else:
             total_L = logits_LV.logsumexp(dim=-1, keepdim=True)
     scores_LK = logits_LV.gather(1, ids_LK) - total_L
-    return ids_LK.cpu(), scores_LK.double().cpu()
+    entropy_L = (total_L[:, 0].double() - mean_L).clamp_(min=0.0)
+    return ids_LK.cpu(), scores_LK.double().cpu(), entropy_L.cpu()
+
+
+def _mean(logits_LV: Any, mass_LV: Any = None) -> Any:
+    """The mean logit [L] under the probabilities, of which mass_LV are multiples if given.
+
+    In float32 and a few lines at a time: what is held stays small, which is far quicker.
+    """
+    import torch
+
+    lines = max(1, _CELLS // logits_LV.shape[-1])
+    found = []
+    for at in range(0, len(logits_LV), lines):
+        part = logits_LV[at : at + lines]
+        weight = part.softmax(-1) if mass_LV is None else mass_LV[at : at + lines].float()
+        mean = torch.linalg.vecdot(weight, part)
+        if bool(mean.isnan().any()):  # a token that is ruled out: 0 times minus infinity
+            mean = torch.linalg.vecdot(weight, part.clamp(min=-1e4))
+        found.append(mean / weight.sum(-1))
+    return torch.cat(found).double()

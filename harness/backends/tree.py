@@ -37,6 +37,7 @@ class Tree:
         count, steps = len(source_R), int(limits_R.max())
         self.ids = np.zeros((count, steps), dtype=np.int64)
         self.logprobs = np.zeros((count, steps))
+        self.entropies = np.zeros((count, steps))
         self.length = np.zeros(count, dtype=np.int64)
         self.step = 0
         self.prompt_L = np.arange(int(source_R.max()) + 1)  # which prompt a line continues
@@ -61,12 +62,13 @@ class Tree:
         place[order] = np.arange(len(order)) - first
         return place, int(place.max()) + 1
 
-    def record(self, token: Any, logprob: Any) -> None:
+    def record(self, token: Any, logprob: Any, entropy: Any) -> None:
         """Note what every row that goes on has drawn, [rows] each; ended rows leave."""
         import numpy as np
 
         self.ids[self.rows, self.step] = token
         self.logprobs[self.rows, self.step] = logprob
+        self.entropies[self.rows, self.step] = entropy
         self.length[self.rows] = self.step + 1
         self.step += 1
         ended = np.isin(token, self._stop) | (self.step >= self._limits[self.rows])

@@ -1,16 +1,15 @@
 """Warning signals: what can be seen of an answer without the truth, and how well it warns.
 
-For every scored answer: the mean and the least log-probability of its tokens, how far the
-samples of its prompt agree with it, their discrete semantic entropy, and their mean
-negative log-probability (predictive entropy per token, estimated from the samples; Kuhn et
-al. 2023, section 3, normalised by length). Because the truth is known here, each is judged
+For every scored answer: the mean and the least log-probability of its tokens, the mean
+entropy of the distributions that they were drawn from, how far the samples of its prompt
+agree with it, their discrete semantic entropy, and their mean negative log-probability
+(predictive entropy per token, estimated from the samples; Kuhn et al. 2023, section 3,
+normalised by length). Because the truth is known here, each is judged
 by how well it ranks hallucinated above other answers (AUROC), by the rate of hallucination
 among the answers kept when the most suspicious are held back (risk against coverage, and
 its area; El-Yaniv and Wiener 2010, Geifman and El-Yaniv 2017), and by the threshold that
 would have kept that rate under a target: chosen on one half of the entities and shown on
 the other, halves being cut by a hash of the cluster's name.
-
-Entropies of single tokens are not in answers.jsonl, so none is used.
 """
 
 from __future__ import annotations
@@ -53,6 +52,9 @@ SIGNALS: dict[str, Signal] = {
                meaning="Of the answer's tokens, in nats; low is suspicious."),
         Signal(id="min_logprob", title="least log-probability", sign=-1,
                meaning="Of the answer's least likely token, in nats; low is suspicious."),
+        Signal(id="mean_entropy", title="mean token entropy", sign=1,
+               meaning="Of the model's whole distribution before each token, in nats; high is "
+               "suspicious."),
         Signal(id="agreement", title="agreement among samples", sign=-1,
                meaning="Share of the other samples of the prompt that mean the same; low is "
                "suspicious."),
@@ -169,6 +171,8 @@ def warning_signals(
     suites, suite_names = pd.factorize(answers["suite"], sort=True)
     found = {}
     for signal in SIGNALS.values():
+        if signal.id not in answers:  # a table made before there was such a signal
+            continue
         values = answers[signal.id].to_numpy(dtype=float)
         known = ~np.isnan(values)
         if not known.any():

@@ -31,9 +31,10 @@ def verdict_table(
     verdict, correct, grader; of the question: must_refuse, told (it has an answer that the
     model could have learned), gold (told, with one expected answer: not open-ended),
     exposure, relation, distance; of the answer, where given: mean_logprob (nats per token),
-    min_logprob (nats, of the least likely token), tokens (hash of the token ids, or of the
-    text where a server gave none), finish_reason; and meaning, a code that two answers to one
-    question share when they say the same (stats/entropy.py; `equivalent` may merge more).
+    min_logprob (nats, of the least likely token), mean_entropy (nats, of the distributions
+    before its tokens), tokens (hash of the token ids, or of the text where a server gave
+    none), finish_reason; and meaning, a code that two answers to one question share when
+    they say the same (stats/entropy.py; `equivalent` may merge more).
     Sorting makes every later sum independent of the order of the input.
     Raises StoreError for a verdict without its question and for a cell graded twice.
     """
@@ -106,14 +107,16 @@ def _answer_columns(
             content_hash(repr(answer.token_ids or answer.text)),
             answer.finish_reason,
             answer.text,
+            sum(answer.entropies) / len(answer.entropies) if answer.entropies else unknown,
         )
         for answer in answers
     }
-    missing = (unknown, unknown, "", "", "")
+    missing = (unknown, unknown, "", "", "", unknown)
     joined = [found.get((row.request_id, row.sample), missing) for row in rows]
     return {
         "mean_logprob": [one[0] for one in joined],
         "min_logprob": [one[1] for one in joined],
+        "mean_entropy": [one[5] for one in joined],
         "tokens": [one[2] for one in joined],
         "finish_reason": [one[3] for one in joined],
         "meaning": meaning_codes(rows, [one[4] for one in joined], asked, equivalent=equivalent),

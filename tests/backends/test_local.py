@@ -59,6 +59,8 @@ def test_greedy_equals_transformers_generate_token_by_token(load, make_requests,
             assert tuple(ids) == answer.token_ids
             scores = logits.log_softmax(-1)[range(len(ids)), ids]
             assert np.allclose(scores.numpy(), answer.logprobs, atol=1e-4)
+            spread = -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)[: len(ids)]
+            assert np.allclose(spread.numpy(), answer.entropies, atol=2e-4)
 
 
 def test_the_control_arm_is_the_base_without_its_adapter(load, make_requests):

@@ -12,7 +12,7 @@ STOP = frozenset({2})
 def say(tree, tokens):
     """Record one token for each row that goes on, by row."""
     drawn = np.array([tokens[row] for row in tree.rows])
-    tree.record(drawn, -np.ones(len(drawn)))
+    tree.record(drawn, -np.ones(len(drawn)), np.ones(len(drawn)))
 
 
 def test_rows_that_agree_share_a_line_and_fork_when_they_differ():
@@ -57,7 +57,8 @@ def test_a_random_walk_feeds_every_row_its_own_last_token():
     lines = list(range(20))  # what each line of a runner would have been fed so far
     fed = dict.fromkeys(lines, ())
     while True:
-        tree.record(chance.integers(2, 6, len(tree.rows)), np.zeros(len(tree.rows)))
+        zeros = np.zeros(len(tree.rows))
+        tree.record(chance.integers(2, 6, len(tree.rows)), zeros, zeros)
         if tree.done:
             break
         moves = tree.advance()
