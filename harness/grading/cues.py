@@ -19,6 +19,7 @@ from harness.grading.cue_rules import (
     by_pair,
     close,
     holds,
+    is_name,
     longest,
     other_named,
     place_bonus,
@@ -35,7 +36,7 @@ from harness.grading.linking import INVENTED, UNKNOWN
 from harness.grading.lookup import Found
 from harness.grading.pieces import Piece, pieces_of
 from harness.grading.reading import SLIGHT
-from harness.grading.synonyms import LIKELY, Cue, cues_of, stem
+from harness.grading.synonyms import GAP, LIKELY, Cue, cues_of, stem
 from harness.grading.values import ValueReader, is_plain_noun
 from harness.grading.words import PRONOUNS, Plain
 from harness.records import Relation
@@ -52,9 +53,11 @@ class CueReader:
     def __init__(self, world: World, values: ValueReader) -> None:
         self._world = world
         self._values = values
-        self._cues: dict[str, list[Cue]] = {}
+        # by the first stem, and behind it by the second, "" for cues of one word
+        self._cues: dict[str, dict[str, list[Cue]]] = {}
         for cue in cues_of(world.relations, values.canonical):
-            self._cues.setdefault(cue.stems[0], []).append(cue)
+            second = cue.stems[1] if len(cue.stems) > 1 else ""
+            self._cues.setdefault(cue.stems[0], {}).setdefault(second, []).append(cue)
         self._lists = [r for r in world.relations if r.range in ("value", "number")]
 
     def read(
@@ -87,7 +90,10 @@ class CueReader:
         known = self._cues.get(stems[place])
         if known is None:
             return []
-        return [cue for cue in known if len(cue.stems) == 1 or stands(cue.stems, stems, place)]
+        follow = stems[place + 1] if place + 1 < len(stems) else ""
+        longer = known.get(GAP if is_name(follow) else follow, ()) if follow else ()
+        found = [cue for cue in longer if stands(cue.stems, stems, place)]
+        return [*known.get("", ()), *found]
 
     def _piece(
         self, text: str, plain: Plain, stems: Sequence[str], cues: Sequence[Sequence[Cue]],

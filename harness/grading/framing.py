@@ -112,6 +112,14 @@ _ROUNDABOUT = tuple(
 )  # fmt: skip
 
 
+# Without one of these no roundabout way of speaking stands in a sentence.
+_TRIGGER = re.compile(
+    r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|if|without|but for|name)\b"
+    r"|-|'s\s*(?:[.,;]|$)",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Framed:
     """A sentence without its frame.
@@ -127,6 +135,8 @@ class Framed:
 
 def _plain_terms(sentence: str) -> str:
     """Turn negations that deny nothing into what they say: "no greater foe than" is "a foe"."""
+    if not _TRIGGER.search(sentence):
+        return sentence
     for pattern, instead in _ROUNDABOUT:
         sentence = pattern.sub(instead, sentence)
     return sentence

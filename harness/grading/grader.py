@@ -17,7 +17,7 @@ from harness.grading.claims import ClaimFinder
 from harness.grading.frame import Frame, frame_of
 from harness.grading.garble import GarbleReader, doubted
 from harness.grading.lexicon import Lexicon
-from harness.grading.linking import UNKNOWN, Guard, Linker, guard_for, with_names
+from harness.grading.linking import UNKNOWN, Guard, Linker, Mention, guard_for, with_names
 from harness.grading.lookup import Lookup, Meaning
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
@@ -88,10 +88,14 @@ class WorldGrader:
     def _frame(self, question: Question) -> tuple[Frame, Guard]:
         known = self._frames.get(question.id)
         if known is None:
-            guard = guard_for(question.invented_name)
-            named = tuple(self._linker.link(question.text, guard).mentions)
-            guard = with_names(guard, [m.text for m in named if m.kind == UNKNOWN])
-            frame = replace(frame_of(question, self.world), named=named)
+            guard, frame = guard_for(question.invented_name), frame_of(question, self.world)
+            if frame.given is not None:
+                given = frame.given
+                named: tuple[Mention, ...] = (Mention(0, 1, given.text, given.kind, given.ids),)
+            else:
+                named = tuple(self._linker.link(question.text, guard).mentions)
+                guard = with_names(guard, [m.text for m in named if m.kind == UNKNOWN])
+            frame = replace(frame, named=named)
             self._frames[question.id] = (question, frame, guard)
             return frame, guard
         if known[0] is not question and known[0] != question:
