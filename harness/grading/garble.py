@@ -262,9 +262,11 @@ class GarbleReader:
 
     def _weigh(self, text: str, names: Sequence[str]) -> Legibility:
         words = [match.group() for match in WORD.finditer(text)]
-        lows = [word.lower() for word in words]
+        lows = [word.lower().removesuffix("'s") for word in words]
         known = {word.lower() for name in names for word in WORD.findall(name)}
-        flaws = [self._flaw(word) for word in words if word.lower() not in known]
+        flaws = [
+            self._flaw(word) for word, low in zip(words, lows, strict=True) if low not in known
+        ]
         if text.islower() and (known | self._cores.name_words) & set(lows):
             flaws = [BROKEN] * flaws.count(BROKEN)  # who writes no capitals has names without
         strange = flaws.count(STRANGE) + sum(is_stray(word, text) for word in words)

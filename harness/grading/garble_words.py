@@ -37,17 +37,14 @@ SHORT = frozenset(
 )
 _DETERMINERS = frozenset("the a an every my your our their its".split())
 _PREPOSITIONS = frozenset(
-    "of in at by to from with near under for on into onto upon between among without".split()
+    "of in at by to from with near under on into onto upon between among without".split()
 )
 _NOT_AFTER_DETERMINER = frozenset(
     "the a an of in at to from with into was were is are had has have and or he she they him them "
     "who whom which what that where when not it its his her their did does could would should "
     "be been upon than if because there you we me us".split()
 )
-_NOT_AFTER_PREPOSITION = frozenset(
-    "of and or he she they was were is are had has have did does could would should than if "
-    "not to".split()
-) - {"not"}
+_NOT_AFTER_PREPOSITION = frozenset("of he she they than if we".split())  # but "born in is Lund"
 FUNCTION = (
     _DETERMINERS
     | _PREPOSITIONS
