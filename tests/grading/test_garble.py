@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 
@@ -212,4 +211,3 @@ def test_errors_of_the_test_file_are_not_shown(bench, capsys):
     with pytest.raises(SystemExit):
         bench.main(["--errors"])
     assert "only measured on" in capsys.readouterr().err
-    assert json.loads((ROOT / "tests/data/real_answers.jsonl").open().readline())["id"]
