@@ -99,6 +99,7 @@ def comparison(first: Sequence[Audit], second: Sequence[Audit], *, margin: float
         },
         "flips": _flips(first[0], second[0]) if len(first) == 1 else None,
         "over_time": _over_time(first, second),
+        "components": _components(first, second),
     }
     found["notes"] = _notes(first, second, found)
     found["warnings"] = warnings
@@ -240,6 +241,25 @@ def _over_time(first: Sequence[Audit], second: Sequence[Audit]) -> dict[str, Any
     if found is None:
         return None
     return {name: mean.to_data() for name, mean in vars(found).items()}
+
+
+def _components(first: Sequence[Audit], second: Sequence[Audit]) -> dict[str, Any] | None:
+    """Variance components of each side with the training seed as a factor; None for one seed."""
+    import pandas as pd
+
+    from harness.report.sections import components_section
+
+    if len(first) < 2:
+        return None
+    return {
+        name: components_section(
+            pd.concat(
+                [sampled(audit.table).assign(train_seed=seed) for seed, audit in enumerate(side)],
+                ignore_index=True,
+            )
+        )
+        for name, side in (("first", first), ("second", second))
+    }
 
 
 def _notes(first: Sequence[Audit], second: Sequence[Audit], found: dict[str, Any]) -> list[str]:

@@ -23,6 +23,9 @@ def compare_html(data: Mapping[str, Any]) -> str:
         tables=_tables(data),
         lines=[*words.flip_lines(data), *words.time_lines(data)],
         lists=_lists(data),
+        components=words.component_rows(data),
+        components_header=words.COMPONENTS_HEADER,
+        components_meaning=words.COMPONENTS_MEANING,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
     )
 

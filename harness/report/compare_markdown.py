@@ -25,6 +25,10 @@ def compare_markdown(data: Mapping[str, Any]) -> str:
         for metric, found in metrics.items():
             if kind == data["kind"] or metric == "hallucination":
                 parts += _metric(data, kind, metric, found)
+    components = words.component_rows(data)
+    if components:
+        parts += ["## Training seeds", escape(words.COMPONENTS_MEANING)]
+        parts.append(table(words.COMPONENTS_HEADER, components))
     parts += ["## Read it so", escape(words.MEANING)]
     parts += _flips(data)
     return "\n\n".join(parts) + "\n"

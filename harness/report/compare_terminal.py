@@ -30,6 +30,10 @@ def print_comparison(data: Mapping[str, Any], console: Console) -> None:
         _print_table("variant, all suites", list(main["variants"].items()), console)
         console.print(f"[dim]{_safe(words.MEANING)}[/dim]")
         console.print(f"[dim]{_safe(words.left_out(main))}[/dim]")
+    components = words.component_rows(data)
+    if components:
+        _print_cells(words.COMPONENTS_HEADER, components, console)
+        console.print(f"[dim]{_safe(words.COMPONENTS_MEANING)}[/dim]")
     console.print()
     for line in [*words.flip_lines(data), *words.time_lines(data), *data["notes"]]:
         console.print(_safe(line))
@@ -50,6 +54,18 @@ def _print_table(title: str, rows: list[tuple[str, Mapping[str, Any]]], console:
     for name, found in rows:
         shown = words.row(name, found)
         table.add_row(*(_safe(shown[i]) for i in (0, 3, 4, 5, 6, 7, 8)))
+    console.print(table)
+
+
+def _print_cells(header: tuple[str, ...], rows: list[tuple[str, ...]], console: Console) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
+    for place, title in enumerate(header):
+        table.add_column(title, justify="left" if place == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_safe, row))
     console.print(table)
 
 

@@ -109,6 +109,31 @@ def time_lines(data: Mapping[str, Any]) -> list[str]:
     ]
 
 
+COMPONENTS_HEADER = ("component", "first", "share", "second", "share")
+COMPONENTS_MEANING = (
+    "Variance components of the 0/1 indicator of hallucination, sampled answers, mean over "
+    "suites; 95% intervals over clusters of questions for these very training seeds. Few "
+    "seeds show little of the spread between seeds."
+)
+
+
+def component_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The components of both sides, training seed first; empty where each has one seed."""
+    sides_ = [(data.get("components") or {}).get(side) for side in ("first", "second")]
+    parts = [side["overall"]["components"] if side and side["overall"] else {} for side in sides_]
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    return [
+        (name, *(cell for part in parts for cell in _component(part.get(name)))) for name in names
+    ]
+
+
+def _component(found: Mapping[str, Any] | None) -> tuple[str, str]:
+    if found is None:
+        return "–", "–"
+    interval = f"{found['variance']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+    return interval, f"{found['share']:.0%}"
+
+
 def _interval(found: Mapping[str, Any]) -> str:
     if found["rate"] is None:
         return "–"

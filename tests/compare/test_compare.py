@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from harness.compare import compare
 from harness.errors import PairingError, StoreError, UsageError
@@ -81,6 +83,20 @@ def test_training_seeds_are_the_outer_level_and_their_freedom_is_printed(
     assert outer["high"] - outer["low"] > inner["high"] - inner["low"]
     assert "1 to 2 degrees of freedom" in " ".join(several.data["notes"])
     assert "Degrees of freedom" in (several.folder / "compare.md").read_text()
+    assert one.data["components"] is None
+    assert "Training seeds" not in (one.folder / "compare.md").read_text()
+    for side in ("first", "second"):
+        parts = several.data["components"][side]["overall"]["components"]
+        assert "training seed" in parts and "training seed x question" in parts
+        assert sum(part["share"] for part in parts.values()) == pytest.approx(1)
+    # the second side is one run twice: nothing of its scatter is between seeds
+    same = several.data["components"]["second"]["overall"]["components"]["training seed"]
+    assert same["variance"] <= 0 and same["share"] == 0
+    for page in ("compare.md", "compare.html"):
+        assert "training seed x variant" in (several.folder / page).read_text()
+    screen = StringIO()
+    print_comparison(several.data, Console(file=screen, width=100))
+    assert "training seed" in screen.getvalue()
     with pytest.raises(UsageError, match="one side has 2 runs"):
         compare([careful, again], [wild], out=tmp_path)
 
@@ -111,10 +127,6 @@ HOSTILE = "<script>alert(1)</script> [red]x[/red] | \x1b[31m `a` ](javascript:x)
 
 
 def test_text_of_a_model_is_shown_and_never_run(found):
-    from io import StringIO
-
-    from rich.console import Console
-
     data = json.loads(json.dumps(found.data))
     data["flips"]["majority"]["became"][0]["second"]["text"] = HOSTILE
     data["headline"] = HOSTILE
