@@ -5,8 +5,8 @@
 Measures wall and processor seconds and the greatest resident memory, each step in a
 process of its own: `summarise` on a verdict table in memory, and, as `bordor report` does
 before it writes, reading a run folder of that size (questions.jsonl, answers.jsonl and
-verdicts.jsonl, made here, about 1.2 GB) into the table and summarising it. The aim is 60 s
-and 4 GB on two cores.
+verdicts.jsonl, made here, about 1.2 GB) into the table and summarising it; and `compare` of
+two such folders, reports and all. The aim is 60 s and 4 GB on two cores.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -226,7 +227,38 @@ def read_and_summarise(verdicts: int, folder: Path) -> Callable[[], str]:
     return work
 
 
-STEPS = {"summary of a table": summarise_table, "summary of a folder": read_and_summarise}
+def write_second(folder: Path) -> Path:
+    """A second run beside the first: the same answers, every seventh hallucination gone."""
+    second = folder.with_name(folder.name + "-second")
+    second.mkdir(exist_ok=True)
+    for name in ("questions.jsonl", "answers.jsonl", "run.json"):
+        if not (second / name).exists():
+            os.link(folder / name, second / name)
+    with (folder / "verdicts.jsonl").open() as lines, (second / "verdicts.jsonl").open("w") as out:
+        for number, line in enumerate(lines):
+            out.write(line if number % 7 else line.replace('"hallucinated"', '"grounded"'))
+    return second
+
+
+def compare_folders(verdicts: int, folder: Path) -> Callable[[], str]:
+    """Ready to compare two run folders that are there."""
+    from harness.compare import compare
+
+    write_folder(verdicts, folder)
+    second = write_second(folder)
+
+    def work() -> str:
+        found = compare([folder], [second], out=folder.parent, to=folder / "compare")
+        return str(found.data["headline"])
+
+    return work
+
+
+STEPS = {
+    "summary of a table": summarise_table,
+    "summary of a folder": read_and_summarise,
+    "comparison of two folders": compare_folders,
+}
 
 
 if __name__ == "__main__":

@@ -40,15 +40,17 @@ def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, An
     best_L = logits_LV.argmax(dim=-1, keepdim=True)
     if uniform_LK.shape[1] == 0:
         ids_LK, total_L = best_L, logits_LV.logsumexp(dim=-1, keepdim=True)
-        mean_L = _mean(logits_LV)
+        mean_L = _weighted(logits_LV)
     else:
         device = logits_LV.device
         top_L = logits_LV.gather(1, best_L)
         mass_LV = logits_LV.double()
         mass_LV.sub_(top_L).div_(temperature_L.to(device)[:, None]).exp_()
         plain = bool((temperature_L == 1).all())
-        mean_L = _mean(logits_LV, mass_LV if plain else None)
+        mean_L = _weighted(logits_LV, mass_LV if plain else None)
         torch.cumsum(mass_LV, dim=-1, out=mass_LV)
+        if plain:
+            mean_L = mean_L / mass_LV[:, -1]
         # right=True: a token whose probability is zero is never drawn
         target_LK = uniform_LK.to(device) * mass_LV[:, -1:]
         drawn_LK = torch.searchsorted(mass_LV, target_LK, right=True)
@@ -62,20 +64,21 @@ def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, An
     return ids_LK.cpu(), scores_LK.double().cpu(), entropy_L.cpu()
 
 
-def _mean(logits_LV: Any, mass_LV: Any = None) -> Any:
-    """The mean logit [L] under the probabilities, of which mass_LV are multiples if given.
+def _weighted(logits_LV: Any, mass_LV: Any = None) -> Any:
+    """Sums of the logits [L] weighted by mass_LV, by the probabilities where it is None.
 
-    In float32 and a few lines at a time: what is held stays small, which is far quicker.
+    In float32, and on the CPU a few lines at a time: what is held stays small, which is far
+    quicker.
     """
     import torch
 
-    lines = max(1, _CELLS // logits_LV.shape[-1])
+    count, size = logits_LV.shape
+    lines = count if logits_LV.is_cuda else max(1, _CELLS // size)
     found = []
-    for at in range(0, len(logits_LV), lines):
+    for at in range(0, count, lines):
         part = logits_LV[at : at + lines]
         weight = part.softmax(-1) if mass_LV is None else mass_LV[at : at + lines].float()
-        mean = torch.linalg.vecdot(weight, part)
-        if bool(mean.isnan().any()):  # a token that is ruled out: 0 times minus infinity
-            mean = torch.linalg.vecdot(weight, part.clamp(min=-1e4))
-        found.append(mean / weight.sum(-1))
+        found.append(torch.linalg.vecdot(weight, part))
+        if bool(found[-1].isnan().any()):  # a token that is ruled out: 0 times minus infinity
+            found[-1] = torch.linalg.vecdot(weight, part.clamp(min=-1e4))
     return torch.cat(found).double()

@@ -141,6 +141,7 @@ def answers_to(question: Question, variant: str, i: int, samples: int, lines: di
                 request_id=request_id, arm=arm, sample=sample, text=text,
                 token_ids=tuple(rng.randrange(4, 900) for _ in range(count)),
                 logprobs=tuple(-rng.random() for _ in range(count)), finish_reason="stop",
+                entropies=tuple((sample + at) % 5 / 5 for at in range(count)),
             )  # fmt: skip
             lines["answers"].append(to_json(answer))
             made_up = verdict is Verdict.HALLUCINATED
