@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,11 @@ from harness.store import ANSWERS, VERDICTS, RunFolder, list_runs
 
 RECIPE = """
 title = "A short training"
-about = "Enough for answers about the story, not for good ones."
+about = "Enough for a model that is right about half of a small world."
 
 [data]
 trained_share = 0.7
-text_share = 0.1
+text_share = 0.0
 
 [train]
 rank = 16
@@ -31,7 +33,7 @@ alpha = 64
 dropout = 0.0
 learning_rate = 4e-3
 schedule = "cosine"
-steps = 40
+steps = 60
 batch_size = 16
 warmup_ratio = 0.1
 weight_decay = 0.0
@@ -45,33 +47,48 @@ alpha = 16
 batch_size = 4
 max_length = 512
 """
+PEOPLE = 5
 SAMPLING = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 ASKED = {
-    "limit": "8", "seeds": "3", "suites": "in_domain,invented,unstated",
+    "limit": "8", "seeds": "3", "suites": "in_domain,paraphrase,invented",
     "variants": "article,none", "max-new-tokens": "24",
 }  # fmt: skip
 STARTS_WITHIN_S = 120
 NOISE = 4.0  # standard errors that two runs of one model may lie apart
 
 
+@dataclass(frozen=True)
+class Starting:
+    """A server that may not answer yet."""
+
+    address: str
+    process: subprocess.Popen
+    log: Path
+
+
 @pytest.fixture(scope="module")
-def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of one merged model: "sampling" says so in generation_config.json, "plain" not."""
+def merged(tmp_path_factory: pytest.TempPathFactory, starting: Starting) -> dict[str, Path]:
+    """Folders of one merged model: "sampling" says so in generation_config.json, "plain" not.
+
+    Beside them the "story" and the "recipe" that it was trained on.
+    """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from harness.models.registry import base_folder, resolve_model
     from harness.training.adapter import build_adapter
+    from harness.world.generator import generate_world
+    from harness.world.story import write_story
 
     root = tmp_path_factory.mktemp("served")
-    recipe = root / "short.toml"
-    recipe.write_text(RECIPE, encoding="utf-8")
+    folders = {"recipe": root / "short.toml", "story": root / "small"}
+    folders["recipe"].write_text(RECIPE, encoding="utf-8")
+    write_story(generate_world(5, people=PEOPLE), folders["story"])
     spec = resolve_model("storylm-1m-4bit")
-    adapter = build_adapter(spec, story="visgar", recipe=str(recipe))
+    adapter = build_adapter(spec, story=str(folders["story"]), recipe=str(folders["recipe"]))
     base = base_folder(spec)
     model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")
     model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    folders = {}
     for name, settings in (("plain", {}), ("sampling", SAMPLING)):
         model.generation_config.update(**settings)
         folders[name] = root / name
@@ -81,8 +98,8 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """`transformers serve` on loopback, with an empty cache of the hub."""
+def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starting]:
+    """`transformers serve` on loopback, with an empty cache of the hub; it starts meanwhile."""
     from transformers.utils.import_utils import is_serve_available
 
     if not is_serve_available():
@@ -99,23 +116,24 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
         stdout=log, stderr=log, env={**os.environ, "HF_HOME": str(cache), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     try:
-        wait_for(f"http://127.0.0.1:{port}/health", process, cache / "log.txt")
-        yield f"http://127.0.0.1:{port}/v1"
+        yield Starting(address=f"http://127.0.0.1:{port}", process=process, log=cache / "log.txt")
     finally:
         process.terminate()
         process.wait(30)
         log.close()
 
 
-def wait_for(page: str, process: subprocess.Popen, log: Path) -> None:
+@pytest.fixture(scope="module")
+def url(merged: dict[str, Path], starting: Starting) -> str:
+    """The server's address, once it answers."""
     deadline = time.monotonic() + STARTS_WITHIN_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and starting.process.poll() is None:
         try:
-            urllib.request.urlopen(page, timeout=2).close()
-            return
+            urllib.request.urlopen(f"{starting.address}/health", timeout=2).close()
+            return f"{starting.address}/v1"
         except OSError:
             time.sleep(0.2)
-    raise AssertionError(f"transformers serve did not start:\n{log.read_text()[-2000:]}")
+    raise AssertionError(f"transformers serve did not start:\n{starting.log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +146,8 @@ def runs(merged, url, tmp_path_factory) -> dict[str, RunFolder]:
 
     out = tmp_path_factory.mktemp("reports")
     ref = f"openai:{url}#{merged['sampling']}"
-    flags = [word for flag, value in ASKED.items() for word in (f"--{flag}", value)]
+    told = {name: str(merged[name]) for name in ("story", "recipe")}
+    flags = [word for flag, value in (ASKED | told).items() for word in (f"--{flag}", value)]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "audit", ref, "--out", str(out / "served"), *flags],
         capture_output=True, text=True, timeout=400,
@@ -140,7 +159,7 @@ def runs(merged, url, tmp_path_factory) -> dict[str, RunFolder]:
         Settings(
             model=ref, limit=int(ASKED["limit"]), seeds=int(ASKED["seeds"]), out=out / "local",
             suites=tuple(ASKED["suites"].split(",")), variants=tuple(ASKED["variants"].split(",")),
-            max_new_tokens=int(ASKED["max-new-tokens"]),
+            max_new_tokens=int(ASKED["max-new-tokens"]), **told,
         ),
         open_backend=lambda *_: Opened(
             backend=backend, context=loaded.spec.context, control=False
@@ -193,7 +212,7 @@ def test_rates_by_the_server_agree_with_the_local_run_within_noise(runs):
     )
     moved = [one.text != answers["served"][key[0], 0].text
              for key, one in answers["served"].items() if key[1]]  # fmt: skip
-    assert sum(moved) > 0.2 * len(moved)
+    assert sum(moved) > 0.1 * len(moved)
 
 
 def agree(cells: list, found: dict[str, dict]) -> None:
