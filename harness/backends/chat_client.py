@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from harness.errors import BackendError
+from harness.errors import BackendError, UsageError
 from harness.seeds import stream
 
 KEYS = ("BORDOR_API_KEY", "OPENAI_API_KEY")  # of the environment, the first that is set
@@ -76,7 +76,7 @@ class ChatClient:
         self._timeout_s = timeout_s
         self._tries = tries
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
-        self._key = next((os.environ[name] for name in KEYS if os.environ.get(name)), "")
+        self._key = _read_key()
         # Without a key no header is sent: the library wants that said with every request.
         self._headers: dict[str, Any] = {} if self._key else {"Authorization": omit}
         self._client = OpenAI(
@@ -221,6 +221,20 @@ class ChatClient:
         if self._key:
             text = text.replace(self._key, "[key]")
         return f": {text[:_SHOWN]}" if text else ""
+
+
+def _read_key() -> str:
+    """The key in the environment, or "". Raises UsageError for what no header can hold."""
+    name = next((name for name in KEYS if os.environ.get(name, "").strip()), None)
+    if name is None:
+        return ""
+    key = os.environ[name].strip()
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(
+            f"{name} holds characters that no key has (not ASCII, or control characters): "
+            "copy the key again"
+        )
+    return key
 
 
 def _parse(response: Any) -> Any:

@@ -238,6 +238,19 @@ def test_the_key_goes_in_the_header_and_nowhere_else(serve, monkeypatch, name):
         assert SECRET not in str(told.value)
 
 
+def test_a_key_that_no_header_holds_is_refused_and_not_shown(serve, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    for bad in (f"{SECRET}\nX-Header: 1", f"{SECRET}€"):
+        monkeypatch.setenv("BORDOR_API_KEY", bad)
+        with pytest.raises(UsageError, match="BORDOR_API_KEY holds") as told:
+            open_backend(serve())
+        assert SECRET not in str(told.value)
+    monkeypatch.setenv("BORDOR_API_KEY", f"{SECRET}\n")  # as read from a file
+    server = serve()
+    open_backend(server).generate(make_requests(1, samples=0))
+    assert server.headers[-1]["authorization"] == f"Bearer {SECRET}"
+
+
 def test_seeds_differ_between_samples_questions_and_runs():
     first, second = make_requests(2)
     seeds = Counter(request_seed(r, s) for r in (first, second) for s in range(5))
