@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,11 +128,13 @@ def _read_lines(path: Path, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
 
     Raises StoreError naming file and line.
     """
+    from pydantic_core import from_json  # three times as fast as json.loads
+
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 try:
-                    data = json.loads(line)
+                    data = from_json(line)
                     yield {key: data[key] for key in keys}
                 except (TypeError, ValueError, KeyError) as error:
                     raise StoreError(
