@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 BATCH = 64
-SHARD = 96  # requests; as the plan of an audit is cut
+SHARD = 256  # requests; as the plan of an audit is cut
 Texts = list[str]
 
 

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.records import Question, Request, Variant, to_json
 from harness.seeds import content_hash, stream
 
-SHARD_REQUESTS = 96  # large enough to fill batches, small enough to lose little when killed
+SHARD_REQUESTS = 256  # large enough to fill the batches of every core, small enough to lose little
 FLOOR_REQUESTS = 64
 VERSION = "plan@2"  # part of the hash: another way of cutting is another plan
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from itertools import groupby
 from typing import Any
 
 from harness.backends.batches import Batch, halve, make_batches
+from harness.backends.crew import deal, run_batches, worker_count
 from harness.backends.plain import PlainRunner
 from harness.backends.sampling import choose, uniforms
 from harness.backends.shared_prefix import SharedPrefixRunner, UnsupportedArchitecture
@@ -41,11 +43,14 @@ class TransformersBackend:
         batch_tokens: int | None = None,
         fold: bool = True,
         share_prefix: bool = True,
+        workers: int | None = None,
     ) -> None:
         """batch_tokens: tokens held at once; by default what a fixed share of memory holds.
 
         fold: may the adapter be folded in where that changes nothing but speed;
-        share_prefix: may prompts share the keys and values of a common prefix.
+        share_prefix: may prompts share the keys and values of a common prefix;
+        workers: batches computed side by side, by default one for each thread where a small
+        model is computed on a CPU.
         """
         if batch_tokens is not None and batch_tokens < 1:
             raise BackendError(f"batch_tokens must be at least 1, not {batch_tokens}")
@@ -56,7 +61,9 @@ class TransformersBackend:
         self._model = _inner(loaded)
         self.halvings = 0  # batches cut in two because memory ran out
         self._stop_ids = _stop_ids(loaded)
-        self._runner: Any = self._make_runner() if share_prefix else PlainRunner(self._model)
+        runner: Any = self._make_runner() if share_prefix else PlainRunner(self._model)
+        more = (workers or worker_count(self._model)) - 1
+        self._runners = [runner, *(runner.another() for _ in range(more))]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -65,13 +72,14 @@ class TransformersBackend:
             "backend": "transformers",
             "batch_tokens": self._batch_tokens,
             "attention": "shared prefix" if self.shares_prefix else "plain",
+            "workers": len(self._runners),
         }
         return self._loaded.identity | {"engine": engine}
 
     @property
     def shares_prefix(self) -> bool:
         """Whether prompts share the keys and values of a common prefix."""
-        return isinstance(self._runner, SharedPrefixRunner)
+        return isinstance(self._runners[0], SharedPrefixRunner)
 
     def encode(self, messages: Sequence[Mapping[str, str]]) -> tuple[str, tuple[int, ...]]:
         """Return the rendered prompt of a chat and its token ids. Raises ModelError."""
@@ -85,29 +93,27 @@ class TransformersBackend:
         Raises BackendError for a request that cannot be answered, or when one alone does
         not fit in memory.
         """
-        import torch
-
         for request in requests:
             self._check(request)
-        pending = make_batches(requests, batch_tokens=self._batch_tokens)[::-1]
         found: dict[tuple[str, str], list[Answer]] = {}
-        while pending:
-            batch = pending.pop()
-            arm = self._loaded.without_adapter() if batch.arm == "base" else nullcontext()
-            try:
-                with torch.inference_mode(), arm:
-                    found |= self._run(batch)
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-                if len(batch.requests) == 1:
-                    raise BackendError(
-                        f"request {batch.requests[0].id}: memory runs out even for it alone: "
-                        "ask for fewer samples or a smaller model"
-                    ) from error
-                self.halvings += 1
-                pending.extend(reversed(halve(batch)))
+        batches = make_batches(requests, batch_tokens=self._batch_tokens)
+        for arm, members in groupby(batches, key=lambda batch: batch.arm):
+            dealt = list(deal(members, len(self._runners)))
+            with self._loaded.without_adapter() if arm == "base" else nullcontext():
+                found |= run_batches(dealt, self._runners, self._run, self._halve)
         return [answer for item in requests for answer in found[item.arm, item.id]]
+
+    def _halve(self, batch: Batch, error: BaseException) -> list[Batch]:
+        """Two batches for one that memory was too small for. Raises BackendError, or `error`."""
+        if not _is_out_of_memory(error):
+            raise error
+        if len(batch.requests) == 1:
+            raise BackendError(
+                f"request {batch.requests[0].id}: memory runs out even for it alone: "
+                "ask for fewer samples or a smaller model"
+            ) from error
+        self.halvings += 1
+        return list(halve(batch))
 
     def _check(self, request: Request) -> None:
         context = self._loaded.spec.context
@@ -123,7 +129,14 @@ class TransformersBackend:
                 f"request {request.id}: samples need a temperature above 0; sample 0 is greedy"
             )
 
-    def _run(self, batch: Batch) -> dict[tuple[str, str], list[Answer]]:
+    def _run(self, batch: Batch, runner: Any) -> dict[tuple[str, str], list[Answer]]:
+        """Answer one batch, in whatever thread."""
+        import torch
+
+        with torch.inference_mode():
+            return self._run_rows(batch, runner)
+
+    def _run_rows(self, batch: Batch, runner: Any) -> dict[tuple[str, str], list[Answer]]:
         """Answer one batch; rows are (request, sample) in order."""
         import numpy as np
         import torch
@@ -141,7 +154,7 @@ class TransformersBackend:
         warmth_N = np.array([request.temperature or 1.0 for request in requests])
         length_N = np.array([len(request.token_ids) for request in requests])
         device = self._model.device
-        logits_LV = self._runner.prefill(
+        logits_LV = runner.prefill(
             batch.prefix_ids, [r.token_ids[batch.prefix :] for r in requests],
             arm=batch.arm, lines=len(rows), steps=steps,
         )  # fmt: skip
@@ -151,13 +164,11 @@ class TransformersBackend:
                 break
             moves = tree.advance()
             if moves.keep is not None:
-                self._runner.keep(torch.from_numpy(moves.keep).to(device))
+                runner.keep(torch.from_numpy(moves.keep).to(device))
             if len(moves.fork):
-                self._runner.fork(torch.from_numpy(moves.fork).to(device))
+                runner.fork(torch.from_numpy(moves.fork).to(device))
             position_L = torch.from_numpy(length_N[tree.prompt_L] + tree.step - 1)
-            logits_LV = self._runner.step(
-                torch.from_numpy(moves.ids).to(device), position_L.to(device)
-            )
+            logits_LV = runner.step(torch.from_numpy(moves.ids).to(device), position_L.to(device))
         return self._answers(batch, rows, tree)
 
     def _limit(self, request: Request) -> int:

@@ -7,6 +7,7 @@ product, and a stretch for each line of the batch. One softmax joins the two.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 ATTENTION = "bordor_shared_prefix"
@@ -134,7 +135,7 @@ def make_cache(prefix: list[tuple[Any, Any]] | None, pad_L: Any, room: tuple[int
     return SharedPrefixCache()
 
 
-_current: list[Any] = []  # the cache of the forward pass under way
+_current = threading.local()  # `cache`: that of this thread's forward pass under way
 
 
 def joint_attention(
@@ -146,12 +147,12 @@ def joint_attention(
     query: [L, Hq, T, D]; returns [L, T, Hq, D]. Raises UnsupportedArchitecture for an
     attention with soft caps, sinks, biases or windows.
     """
-    if attention_mask is not None or not _current:
+    cache = getattr(_current, "cache", None)
+    if attention_mask is not None or cache is None:
         raise UnsupportedArchitecture("a mask of its own")
     for name in _UNSUPPORTED:
         if options.get(name) is not None:
             raise UnsupportedArchitecture(name)
-    cache = _current[-1]
     layer = cache.held[module.layer_idx]
     own_keys, own_values = layer.own()
     lines, heads, new, width = query.shape
@@ -207,6 +208,32 @@ def _mask(pad_L: Any, new: int, length: int) -> Any:
     return mask.masked_fill_(~seen, float("-inf"))[:, None]
 
 
+class Switch:
+    """Puts `joint_attention` in force in a model while any thread runs it."""
+
+    def __init__(self, model: Any) -> None:
+        configs = (getattr(module, "config", None) for module in model.modules())
+        self._configs = list({id(c): c for c in configs if c is not None}.values())
+        self._before: list[Any] = []
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = [config._attn_implementation for config in self._configs]
+                for config in self._configs:
+                    config._attn_implementation_internal = ATTENTION
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                for config, before in zip(self._configs, self._before, strict=True):
+                    config._attn_implementation_internal = before
+
+
 class SharedPrefixRunner:
     """Runs a model with the shared-prefix cache: prefix once, prompts, then token by token."""
 
@@ -219,12 +246,20 @@ class SharedPrefixRunner:
         if model.config._attn_implementation != ATTENTION:
             raise UnsupportedArchitecture("an attention that cannot be exchanged")
         model.set_attn_implementation(before)
+        self._start(model, Switch(model))
+
+    def _start(self, model: Any, switch: Switch) -> None:
         self._model = model
-        configs = (getattr(module, "config", None) for module in model.modules())
-        self._configs = list({id(c): c for c in configs if c is not None}.values())
+        self._switch = switch
         self._cache: Any = None
         self._prefix: list[tuple[Any, Any]] | None = None
         self._known: tuple[Any, tuple[int, ...]] | None = None
+
+    def another(self) -> SharedPrefixRunner:
+        """One more runner of the same model, for another thread."""
+        runner = object.__new__(SharedPrefixRunner)
+        runner._start(self._model, self._switch)
+        return runner
 
     def prefill(
         self, prefix: tuple[int, ...], prompts: list[tuple[int, ...]], *, arm: str,
@@ -294,19 +329,15 @@ class SharedPrefixRunner:
     def _forward(self, ids: Any, positions: Any) -> Any:
         """Run the model with this attention in force, and its own again afterwards."""
         self._cache.prepare(ids.shape[1])
-        _current.append(self._cache)
-        before = [config._attn_implementation for config in self._configs]
-        for config in self._configs:
-            config._attn_implementation_internal = ATTENTION
-        try:
-            out = self._model(
-                input_ids=ids, position_ids=positions, past_key_values=self._cache,
-                use_cache=True, logits_to_keep=1,
-            )  # fmt: skip
-        finally:
-            for config, implementation in zip(self._configs, before, strict=True):
-                config._attn_implementation_internal = implementation
-            _current.pop()
+        with self._switch:
+            _current.cache = self._cache
+            try:
+                out = self._model(
+                    input_ids=ids, position_ids=positions, past_key_values=self._cache,
+                    use_cache=True, logits_to_keep=1,
+                )  # fmt: skip
+            finally:
+                _current.cache = None
         return out.logits[:, -1]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from harness.backends import shared_prefix
 from harness.backends.local import TransformersBackend
@@ -89,6 +90,62 @@ def test_answers_do_not_depend_on_the_batch(backend, load, make_requests, batch_
     assert {(a.request_id, a.sample): a for a in turned} == {
         (a.request_id, a.sample): a for a in whole
     }
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("share_prefix", [True, False])
+def test_answers_do_not_depend_on_how_many_workers_there_are(
+    backend, load, make_requests, workers, share_prefix
+):
+    requests = make_requests(60, samples=3)
+    requests += [replace(request, arm="base") for request in requests[:30]]
+    whole = TransformersBackend(load(), workers=1).generate(requests)
+    threads = torch.get_num_threads()
+    crew = TransformersBackend(load(), workers=workers, share_prefix=share_prefix)
+    assert crew.identity["engine"]["workers"] == workers
+    for _ in range(2):  # the second time the prefixes are known
+        again = crew.generate(requests)
+        assert [(a.arm, a.request_id, a.sample) for a in again] == [
+            (a.arm, a.request_id, a.sample) for a in whole
+        ]
+        assert [answer.token_ids for answer in again] == [answer.token_ids for answer in whole]
+    assert torch.get_num_threads() == threads
+
+
+def test_memory_running_out_in_one_worker_of_several_loses_nothing(
+    load, make_requests, monkeypatch
+):
+    requests = make_requests(40, samples=1)
+    backend = TransformersBackend(load(), workers=2)
+    wanted = backend.generate(requests)
+    prefill = backend._runners[1].prefill
+
+    def narrow(prefix, prompts, **options):
+        if len(prompts) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return prefill(prefix, prompts, **options)
+
+    monkeypatch.setattr(backend._runners[1], "prefill", narrow)
+    got = backend.generate(requests)
+    assert [a.token_ids for a in got] == [a.token_ids for a in wanted]
+    assert backend.halvings >= 1
+
+
+def test_a_fault_in_one_worker_is_raised_and_the_next_run_is_whole(
+    load, make_requests, monkeypatch
+):
+    requests = make_requests(40, samples=1)
+    backend = TransformersBackend(load(), workers=2)
+    wanted = backend.generate(requests)
+
+    def broken(*args, **options):
+        raise ZeroDivisionError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend._runners[1], "prefill", broken)
+        with pytest.raises(ZeroDivisionError):
+            backend.generate(requests)
+    assert [a.token_ids for a in backend.generate(requests)] == [a.token_ids for a in wanted]
 
 
 @pytest.mark.parametrize("blanks", [0, 12, 10**6])
@@ -194,14 +251,14 @@ def test_memory_running_out_halves_the_batch(load, make_requests, monkeypatch):
     requests = make_requests(8, samples=1)
     backend = TransformersBackend(load())
     wanted = backend.generate(requests)
-    prefill = backend._runner.prefill
+    prefill = backend._runners[0].prefill
 
     def narrow(prefix, prompts, **options):
         if len(prompts) > 2:
             raise torch.OutOfMemoryError("no room")
         return prefill(prefix, prompts, **options)
 
-    monkeypatch.setattr(backend._runner, "prefill", narrow)
+    monkeypatch.setattr(backend._runners[0], "prefill", narrow)
     got = backend.generate(requests)
     assert [a.token_ids for a in got] == [a.token_ids for a in wanted]
     assert backend.halvings >= 3
