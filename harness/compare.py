@@ -212,7 +212,7 @@ def _rows_of(table: pd.DataFrame, kind: str) -> dict[tuple[str, ...], list[tuple
     rows = rows[scored(rows)]
     found: dict[tuple[str, ...], list[tuple[str, str, int]]] = {}
     columns = ("suite", "question_id", "variant", "verdict", "request_id", "sample")
-    for *cell, verdict, request, sample in zip(*(rows[c] for c in columns), strict=True):
+    for *cell, verdict, request, sample in zip(*(rows[c].tolist() for c in columns), strict=True):
         found.setdefault(tuple(map(str, cell)), []).append((str(verdict), request, int(sample)))
     return found
 
