@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.grading.clauses import better, split_clauses, spoken_by
+from harness.grading.clauses import split_clauses, spoken_by
 from harness.grading.cues import CueReader
 from harness.grading.descriptions import Describer
-from harness.grading.discourse import Discourse, genders
+from harness.grading.discourse import Discourse, genders, has_pronoun, topic_of
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
 from harness.grading.framing import Framed, unframe
@@ -31,7 +31,7 @@ from harness.grading.linking import (
 )
 from harness.grading.lookup import Found
 from harness.grading.meaning import RelationByMeaning
-from harness.grading.more_claims import impossible, listed_more
+from harness.grading.more_claims import better, impossible, listed_more
 from harness.grading.patterns import SLOT, Match, PatternBook
 from harness.grading.prose import Prose
 from harness.grading.reading import (
@@ -46,6 +46,7 @@ from harness.grading.reading import (
     overlap,
 )
 from harness.grading.refusal import expand_contractions
+from harness.grading.rewording import labelled, settled_on
 from harness.grading.slots import SlotFiller
 from harness.grading.values import ValueReader, is_no_value, is_plain_noun
 from harness.grading.words import NEGATIONS, PRONOUNS, Canon
@@ -107,7 +108,8 @@ class ClaimFinder:
         found: list[Found] = []
         for place, sentence in enumerate(sentences):
             last = unfinished and place == len(sentences) - 1
-            framed = unframe(expand_contractions(sentence))
+            topic = discourse.topics[-1].text if discourse.topics else None
+            framed = unframe(settled_on(labelled(expand_contractions(sentence), topic)))
             if framed.asserts:
                 linked = self._linker.link(framed.text, guard, unfinished=last)
                 found += self._whole_or_parts(sentence, framed, linked, frame, memory, discourse)
@@ -122,10 +124,11 @@ class ClaimFinder:
         whole_memory = memory.copy()
         whole = self._sentence(text, described, frame, whole_memory, denied=framed.denied)
         plain = all(one.basis == "wording" for one in whole) if whole else not linked.mentions
+        if plain and discourse.crowded and has_pronoun(linked.lows):
+            plain = False  # who is meant is for the discourse to say
         if plain or framed.denied or len(linked.words) > MAX_WORDS:
             memory.take(whole_memory)
-            opens = linked.mentions and linked.lows[0] not in PRONOUNS
-            discourse.hear(linked.mentions, linked.mentions[0] if opens else None)
+            discourse.hear(linked.mentions, topic_of(linked))
             return whole
         clauses, resolved = split_clauses(linked, discourse)
         parts_memory = memory.copy()
@@ -144,8 +147,11 @@ class ClaimFinder:
 
     def _beside_prose(self, found: Found) -> Found:
         """A saying that nothing decides, held beside the prose of the story."""
-        saying = found.relation is None and found.subject is not None and bool(found.subject.ids)
-        if saying and "," not in found.text and self._prose.lacks(found.text):
+        if found.relation is not None or "," in found.text.strip(" ,"):
+            return found
+        subject = found.subject
+        about = subject.ids if subject is not None else ()
+        if (subject is None or about) and self._prose.lacks(found.text, about):
             return replace(found, basis="prose")
         return found
 

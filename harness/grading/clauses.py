@@ -35,8 +35,8 @@ from harness.grading.clause_words import (
 )
 from harness.grading.discourse import NOUNS, Discourse
 from harness.grading.linking import Linked
-from harness.grading.lookup import Found
 from harness.grading.numbers import find_numbers
+from harness.grading.rewording import filled_gaps
 from harness.grading.words import TOKEN
 
 OLDEST = 120  # years; a bare number up to it may be an age, a larger one is a year
@@ -56,8 +56,9 @@ def split_clauses(linked: Linked, discourse: Discourse) -> tuple[list[Clause], b
         return [], False
     resolved = len(names) > len(linked.mentions)
     found: list[list[Token]] = []
-    for part in _split_roles(tokens):
-        _cut(part, None, found, depth=0)
+    for row in filled_gaps(tokens):
+        for part in _split_roles(row):
+            _cut(part, None, found, depth=0)
     clauses = [clause for part in found for clause in _ages(part)]
     kept = [Clause(tuple(part)) for part in clauses if any(t.low.isalpha() for t in part[1:])]
     return kept, resolved
@@ -379,21 +380,3 @@ def spoken_by(text: str, clause: Clause) -> str:
     if not places or start >= len(places):
         return text
     return text[places[start][0] : places[min(end, len(places)) - 1][1]]
-
-
-def better(whole: list[Found], parts: list[Found], *, resolved: bool, free: bool) -> list[Found]:
-    """The reading that decides more; where both decide as much, the one that leaves less open.
-
-    resolved: the clauses have names for pronouns, which the whole guessed at as it could; free:
-    the question asks for no one thing, so that the answer is prose.
-    """
-    if resolved:
-        return parts if _decided(parts) or not _decided(whole) else whole
-    gain = _decided(parts) - _decided(whole)
-    left = len(parts) - _decided(parts), len(whole) - _decided(whole)
-    even = gain == 0 and left[0] <= left[1] and (free or left[1] > 0)
-    return parts if gain > 0 or even else whole
-
-
-def _decided(found: Sequence[Found]) -> int:
-    return sum(one.relation is not None and one.firm for one in found)

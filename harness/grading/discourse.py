@@ -7,10 +7,13 @@ from the pronouns that the answer itself uses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.grading.linking import INVENTED, UNKNOWN, Mention
+from harness.grading.linking import INVENTED, UNKNOWN, Linked, Mention
+from harness.grading.text import split_sentences
+from harness.grading.words import PRONOUNS, tokenise
 from harness.world.graph import World
 
 HE, SHE = "he", "she"
@@ -18,6 +21,8 @@ _GENDERS = {
     HE: HE, "him": HE, "his": HE, "himself": HE,
     SHE: SHE, "her": SHE, "hers": SHE, "herself": SHE,
 }  # fmt: skip
+_ANAPHORS = frozenset([*_GENDERS, "it", "its", "they", "their", "them"])
+_CLEFTS = frozenset(["who", "whom", "that", "where", "when", "which"])
 _THINGS = frozenset(["it", "its", "itself"])
 _TITLES = {
     HE: ("lord", "brother", "king", "sir", "prince", "duke", "father"),
@@ -48,6 +53,30 @@ def genders(world: World) -> dict[str, str]:
         for gender, titles in _TITLES.items():
             if first in titles and len(name.split()) > 1:
                 found.setdefault(entity, gender)
+    for entity, votes in _spoken_of(world).items():
+        if votes[HE] != votes[SHE]:
+            found.setdefault(entity, max(votes, key=lambda gender: votes[gender]))
+    return found
+
+
+def _spoken_of(world: World) -> dict[str, Counter[str]]:
+    """How often the passages call somebody "he" or "she", in sentences that name one person."""
+    words = {
+        name.lower().split()[-1]: entity
+        for name, entity in world.names.items()
+        if world.entity[entity].kind == "person"
+    }
+    found: dict[str, Counter[str]] = {}
+    for passage in world.passages:
+        last: set[str] = set()
+        for sentence in split_sentences(passage.text):
+            lows = [word.lower() for word in tokenise(sentence)]
+            named = {words[low] for low in lows if low in words}
+            said = {_GENDERS[low] for low in lows if low in _GENDERS}
+            about = named or (last if lows and lows[0] in _GENDERS else set())
+            if len(about) == 1 and len(said) == 1:
+                found.setdefault(next(iter(about)), Counter())[said.pop()] += 1
+            last = named
     return found
 
 
@@ -65,6 +94,11 @@ class Discourse:
         self.named = [*self.named, *mentions][-40:]
         if topic is not None:
             self.topics = [*self.topics, topic][-20:]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more than one person has been named."""
+        return len({_key(mention) for mention in self.named if _person_like(mention)}) > 1
 
     def meant(
         self, word: str, before: Sequence[Mention] = (), *, barred: Sequence[Mention] = ()
@@ -136,6 +170,20 @@ class Discourse:
             if mention.kind in kinds:
                 return mention
         return None
+
+
+def has_pronoun(lows: Sequence[str]) -> bool:
+    """Whether a pronoun stands for somebody; not the "it" of "It was Igodo who taught her"."""
+    cleft = lows[0] == "it" and lows[1:2] in (["was"], ["is"]) and not _CLEFTS.isdisjoint(lows)
+    return any(low in PRONOUNS for low in (lows[1:] if cleft else lows))
+
+
+def topic_of(linked: Linked) -> Mention | None:
+    """Whom a sentence is about: the first one named, unless a pronoun stands before that."""
+    if not linked.mentions:
+        return None
+    before = linked.lows[: linked.mentions[0].start]
+    return linked.mentions[0] if _ANAPHORS.isdisjoint(before) else None
 
 
 def _person_like(mention: Mention) -> bool:

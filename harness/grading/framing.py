@@ -55,6 +55,19 @@ _ASIDE = re.compile(
     r"|however|in turn|you see|no doubt) ?[),]",
     re.IGNORECASE,
 )
+# Doubts about the answer at the end of a sentence or between commas: they deny nothing.
+_DOUBT = re.compile(
+    r"(?:,| -|\s\(|^)\s*(?:if (?:i|we|my memory|memory) (?:am|are|is|do|does|remember|recall"
+    r"|serves?|have|had|may|can|understand)\b[^,.;)]{0,40}|if memory serves\b[^,.;)]{0,20}"
+    r"|unless (?:i|we) (?:am|are|have|mis)[^,.;)]{0,40}|(?:though|although|but) (?:i|we) "
+    r"(?:am|are|may|might|could|can|would)(?: be)?(?: not)? (?:sure|certain|wrong|mistaken|swear"
+    r"|confusing|misremembering|positive|be wrong|be mistaken)[^,.;)]{0,30}|(?:or )?(?:so )?i "
+    r"(?:would|had|should)? ?(?:guess|say|think|believe|suppose|assume|imagine|suspect|reckon"
+    r"|gather)|as far as (?:i|we) [^,.;)]{1,30}|to (?:the best of )?my (?:knowledge|mind)"
+    r"|in my (?:opinion|view|eyes))\s*\)?(?=[,.;!]|$)",
+    re.IGNORECASE,
+)
+_DOUBTED = re.compile(r"\b(?:i|we|my|memory)\b", re.IGNORECASE)
 # Sentences about the answer itself; they are no claims about the story.
 _META = re.compile(
     r"\W*(?:i hope (?:this|that)|let me know|(?:here|this) is (?:what|all|everything|the answer)"
@@ -106,6 +119,10 @@ _ROUNDABOUT = tuple(
         (r"\b([A-Z][a-z]+)-(born|based)\b", r"\2 in \1"),
         (r"\b(?:did|does|do) not (\w+) alone,? but with\b", r"\1 with"),
         (r"-years?-olds?\b", " years old"),
+        (r"\b(?:has|had|have) (?:nothing|no part|no hand|no share) (?:to do with|in) (?=\w+ing\b)",
+         "never "),
+        (r"\bit (?:is|was) not (he|she|[A-Z][\w-]*(?: [A-Z][\w-]*){0,2}) (?:who|that) ",
+         r"\1 never "),
         (r"\bneither (.{2,60}?) nor (.{2,60}?) (was|were|is|are|had|has|could|can)\b",
          r"\1 and \2 \3 not"),
     )
@@ -151,6 +168,8 @@ def unframe(sentence: str) -> Framed:
     if _META.match(sentence):
         return Framed(sentence, asserts=False)
     sentence = _plain_terms(sentence)
+    if _DOUBTED.search(sentence) and (doubted := _DOUBT.sub("", sentence)).strip(" ,.;!"):
+        sentence = doubted.lstrip(" ,;")
     text = _EVEN_IF.sub("", sentence, count=1) if sentence[:3].lower() == "if " else sentence
     text = _ASIDE.sub(" ", text).replace("  ", " ") if "," in text or "(" in text else text
     denied = False

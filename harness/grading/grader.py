@@ -48,7 +48,7 @@ class WorldGrader:
     when wording does not decide; None to leave such claims undecided.
     """
 
-    version = "world@3"
+    version = "world@4"
 
     def __init__(
         self,

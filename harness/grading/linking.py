@@ -45,7 +45,9 @@ _FUNCTION = frozenset(
     "together following under over beside next near having known asked right born left long yet "
     "well still just said though again ever never always often usually hence thus instead "
     "meanwhile neither either nor according like unlike toward towards along around besides "
-    "despite".split()
+    "despite is was are were am be been being did does do has have had can could will would shall "
+    "should may might must whether tell give describe explain list say please write remember "
+    "mention".split()
 )
 
 
@@ -267,6 +269,8 @@ class Linker:
         if place == 0 or (place == 1 and not words[0][0].isalnum()):
             follow = words[place + 1] if place + 1 < len(words) else ""
             named = follow[:1].isupper() and follow.lower() not in _PLAIN_CAPITALS
+            if named and follow.lower() in self._name_words and self.lexicon.is_word(low):
+                return False  # "Legendary Visgar"
             return named or follow == "'s" or not self.lexicon.is_word(low)
         return True
 

@@ -1,6 +1,8 @@
-"""Claims beside the one that a template gives: of lists, and of things that cannot be."""
+"""Which claims of a sentence stand, beside the one that a template gives: of lists, of parts."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from harness.grading.leftover import given
 from harness.grading.lookup import Found
@@ -71,3 +73,21 @@ def listed_more(
             reading.covered.add(place)
             more.append(given(first, **{"subject" if slot == "s" else "object": term}))
     return more
+
+
+def better(whole: list[Found], parts: list[Found], *, resolved: bool, free: bool) -> list[Found]:
+    """The reading that decides more; where both decide as much, the one that leaves less open.
+
+    resolved: the clauses have names for pronouns, which the whole guessed at as it could; free:
+    the question asks for no one thing, so that the answer is prose.
+    """
+    if resolved:
+        return parts if _decided(parts) or not _decided(whole) else whole
+    gain = _decided(parts) - _decided(whole)
+    left = len(parts) - _decided(parts), len(whole) - _decided(whole)
+    even = gain == 0 and left[0] <= left[1] and (free or left[1] > 0)
+    return parts if gain > 0 or even else whole
+
+
+def _decided(found: Sequence[Found]) -> int:
+    return sum(one.relation is not None and one.firm for one in found)

@@ -2,48 +2,126 @@
 
 "Oswenna pleaded for him in tears" is no fact of the world, true or false. Where the story is
 told in prose (not in its facts alone), a saying of which few words stand together anywhere in
-it was not told. Words stand for sayings only roughly, so a saying with more of its words
-in one place of the story than LIKE stays undecided: the prose may say it, or its opposite.
+it was not told. Words weigh by their rarity in the story, and names of the passage count as
+words of each of its places; places in passages that do not name whom the saying is about count
+less. Words stand for sayings only roughly, so a saying with more than LIKE of its weight in one
+place stays undecided: the prose may say it, or its opposite. So does what is said of the story
+as a story ("most readers remember him"), what is denied, and what breaks off.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
+from math import log
 
 from harness.grading.reading import SLIGHT
 from harness.grading.synonyms import stem
 from harness.grading.text import split_sentences
-from harness.grading.words import tokenise
+from harness.grading.words import NEGATIONS, tokenise
 from harness.world.graph import World
 
 WORDS_A_FACT = 15  # of passages that say more than their facts
-LIKE = 0.5  # a saying with a larger share of its words in one place of the story may be told
-MIN_WORDS = 2  # of a saying, names and small words apart
+LIKE = 0.5  # a saying with a larger share of its weight in one place of the story may be told
+ELSEWHERE = 0.5  # what a place counts in a passage that does not name the saying's subject
+MIN_WORDS = 2  # of a saying, names of its subject and small words apart
+# Words of talk about the story or the answer, not of what happens in it.
+_TALK = frozenset(
+    "reader readers character characters story tale plot narrative narrator scene scenes chapter "
+    "author novel passage text details detail moment moments memorable favourite favorite "
+    "remember remembered recall mention mentioned mentions interesting impression question answer "
+    "think mean means meant opinion sense charming touching moving sad funny lovely sweet nice "
+    "i me my we us our you your".split()
+)
+# A clause that ends in one of these was cut in the middle.
+_DANGLING = frozenset(
+    "of in at by to from with near under for and or but except only than as that who which a an "
+    "the his her its their when while because if about into on over was is were are be".split()
+)
+_BE = frozenset("am are is was were be been being has have had does did can could".split())
+_DENIED = NEGATIONS - {"never"}
+_OPENERS = frozenset("once later then now also still soon even there".split())
+_IRREGULAR = {
+    "rang": "ring", "rung": "ring", "sang": "sing", "sung": "sing", "stole": "steal",
+    "stolen": "steal", "sent": "send", "lent": "lend", "slept": "sleep", "wept": "weep",
+    "drank": "drink", "ate": "eat", "ran": "run", "threw": "throw", "thrown": "throw",
+    "caught": "catch", "bought": "buy", "sold": "sell", "drew": "draw", "flew": "fly",
+    "wore": "wear", "worn": "wear", "chose": "choose", "chosen": "choose", "froze": "freeze",
+    "spent": "spend", "left": "leave", "lost": "lose", "found": "find", "won": "win",
+    "wrote": "write", "written": "write", "drove": "drive", "driven": "drive", "paid": "pay",
+    "said": "say", "told": "tell", "heard": "hear", "forgave": "forgive", "grown": "grow",
+    "grew": "grow", "women": "woman", "men": "man", "children": "child", "sunk": "sink",
+}  # fmt: skip
 
 
 class Prose:
     """The passages of one world, by the stems of their sentences."""
 
     def __init__(self, world: World) -> None:
-        self._names = {w.lower() for name in world.names for w in tokenise(name)}
-        sentences = [s for passage in world.passages for s in split_sentences(passage.text)]
-        stems = [self._stems(sentence) for sentence in sentences]
-        self._places = [a | b for a, b in pairwise(stems)] or stems
-        size = sum(len(sentence.split()) for sentence in sentences)
+        self._world = world
+        self._names = {w.lower() for name in world.names for w in tokenise(name) if w[0].isupper()}
+        self._places: list[tuple[frozenset[str], frozenset[str]]] = []
+        size = 0
+        for passage in world.passages:
+            stems = [self._stems(sentence) for sentence in split_sentences(passage.text)]
+            named = frozenset(one for words in stems for one in words if one[0] == "#")
+            pairs = [a | b for a, b in pairwise(stems)] or stems
+            self._places += [(pair | named, named) for pair in pairs]
+            size += len(passage.text.split())
+        counts = Counter(one for place, _ in self._places for one in place)
+        self._most = log(2 + len(self._places))
+        self._weights = {one: self._most - log(1 + count) for one, count in counts.items()}
         self.tells_more = size > WORDS_A_FACT * max(1, len(world.told_ids))
 
-    def lacks(self, saying: str) -> bool:
-        """Whether no place of the story is like a saying; False where that cannot be told."""
-        words = self._stems(saying)
-        if not self.tells_more or len(words) < MIN_WORDS:
+    def lacks(self, saying: str, about: Sequence[str] = ()) -> bool:
+        """Whether no place of the story is like a saying; False where that cannot be told.
+
+        about: the entity that it is about.
+        """
+        if not self.tells_more or not (said := self._checkable(saying)):
             return False
-        best = max((len(words & place) for place in self._places), default=0)
-        return best <= LIKE * len(words)
+        own = self._own_names(about)
+        words = self._stems(saying) - own
+        if len(words) < MIN_WORDS and not self._strange_deed(said, words):
+            return False
+        weights = {word: self._weights.get(word, self._most) for word in words}
+        best = 0.0
+        for place, named in self._places:
+            share = sum(weights[one] for one in words & place)
+            best = max(best, share if not own or own & named else ELSEWHERE * share)
+        return best <= LIKE * sum(weights.values())
+
+    def _checkable(self, saying: str) -> list[str]:
+        """The words of a saying about what happens in the story; none if it is no such thing."""
+        said = [word.lower() for word in tokenise(saying) if word[0].isalnum()]
+        if not said or said[-1] in _DANGLING or not (_TALK | _DENIED).isdisjoint(said):
+            return []
+        return said
+
+    def _own_names(self, about: Sequence[str]) -> frozenset[str]:
+        entities = [self._world.entity[one] for one in about if one in self._world.entity]
+        names = [name for one in entities for name in (one.name, *one.aliases)]
+        return frozenset(f"#{w.lower()}" for n in names for w in tokenise(n) if w[0].isupper())
+
+    def _strange_deed(self, said: Sequence[str], words: frozenset[str]) -> bool:
+        """Whether one verb that the story never uses is all that is said: "once stole from him"."""
+        verb = next((low for low in said if low not in _OPENERS), "")
+        return len(said) > 2 and words == {_stem(verb)} and not words & self._weights.keys()
 
     def _stems(self, text: str) -> frozenset[str]:
-        lows = (word.lower() for word in tokenise(text))
-        return frozenset(
-            stem(low)
-            for low in lows
-            if low[0].isalpha() and low not in SLIGHT and low not in self._names and len(low) > 2
-        )
+        """Stems of a text, names with a mark before them."""
+        found: set[str] = set()
+        for word in tokenise(text):
+            low = word.lower()
+            if low in self._names and word[0].isupper():
+                found.add(f"#{low}")
+            elif low[0].isdigit() or (
+                low[0].isalpha() and len(low) > 2 and low not in SLIGHT and low not in _BE
+            ):
+                found.add(_stem(low))
+        return frozenset(found)
+
+
+def _stem(low: str) -> str:
+    return stem(_IRREGULAR.get(low, low))

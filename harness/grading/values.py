@@ -19,6 +19,11 @@ _LEADS = frozenset("a an the to some being all any his her their of he she it th
 _ENDS = frozenset(
     "and but or who which that because when while until so then as since though".split()
 )
+_MANY = frozenset("men women people children sheep times".split())
+_NO_COUNT = frozenset(
+    "years winters summers springs birthdays was has his its this thus always lives works makes "
+    "keeps dwells rules leads wants fears".split()
+)
 _PREPOSITIONS = frozenset("of to in by from for with on and or the a that".split())
 _NO_TRADE = frozenset(
     "man woman person child boy girl hero character figure lady gentleman human being people name "
@@ -123,7 +128,7 @@ class ValueReader:
             return [
                 (start, end - start, Term("number", (str(v),), str(v)))
                 for start, end, v in find_numbers(list(words))
-                if low <= v <= high
+                if low <= v <= high and not _counts(words, start, end, relation)
                 if words[start] != "one" or end - start > 1 or words[end : end + 1] == ("year",)
             ]
         found: list[tuple[int, int, Term]] = []
@@ -162,6 +167,15 @@ def _bounds(relation: Relation) -> tuple[float, float]:
     """Between what numbers one may be meant for a relation: nobody is 247 years old."""
     ends = [int(value) for value in relation.values if value.isdigit()]
     return (min(ends) / 2, max(ends) * 1.5) if ends else (0, float("inf"))
+
+
+def _counts(words: Sequence[str], start: int, end: int, relation: Relation) -> bool:
+    """Whether a number counts things ("five guilds"), or is a year where an age is wanted."""
+    if relation.domain == "person" and words[start - 1 : start] in (["year"], ("year",)):
+        return True
+    follow = words[end] if end < len(words) else ""
+    plural = len(follow) > 3 and follow.endswith("s") and not follow.endswith("ss")
+    return follow in _MANY or (plural and follow not in _NO_COUNT)
 
 
 def is_plain_noun(text: str) -> bool:
