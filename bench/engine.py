@@ -50,7 +50,7 @@ def main() -> None:
             show(name, found[name])
     first = next(iter(found.values()))
     data = {
-        "ratios": first["ratios"],  # of the first model, generation alone
+        "ratios": first["ratios"],  # generation alone
         "prompts": asked.prompts,
         "threads": asked.threads,
         "models": found,
