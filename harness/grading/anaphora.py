@@ -8,6 +8,13 @@ from harness.grading.clause_words import BE, JOINTS, NO_NOUN, PREPOSITIONS, Toke
 from harness.grading.discourse import NOUN_WORDS, Discourse
 from harness.grading.linking import Linked, Mention
 
+_COUPLES = tuple(
+    tuple(words.split())
+    for words in (
+        "the two of them", "they both", "both of them", "they", "the couple", "the pair",
+        "the two", "both",
+    )
+)  # fmt: skip
 _CLEFTS = frozenset(["who", "that", "where", "when"])
 
 
@@ -25,6 +32,14 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
             before.append(mention)
             place = mention.end
             continue
+        couple = _couple(linked, place, discourse)
+        if couple:
+            first, second = couple[1]
+            tokens += [Token(first.text, place, first), Token("and", place)]
+            tokens.append(Token(second.text, place, second))
+            before += couple[1]
+            place += couple[0]
+            continue
         size, meant, owner = _anaphor(linked, place, discourse, before, tokens)
         if meant is not None:
             if lows[place] == "there":
@@ -36,8 +51,36 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
             place += size
             continue
         tokens.append(Token(words[place], place))
+        group = _unsaid_group(lows, place, discourse, before)
+        if group is not None:
+            tokens += [Token("of", place), Token(group.text, place, group)]
+            before.append(group)
         place += 1
     return tokens
+
+
+def _couple(
+    linked: Linked, at: int, discourse: Discourse
+) -> tuple[int, tuple[Mention, ...]] | None:
+    """How many words stand for the two people of the last sentence, and who those are."""
+    lows = linked.lows
+    size = next((len(one) for one in _COUPLES if tuple(lows[at : at + len(one)]) == one), 0)
+    own = any(mention.start < at + size + 3 for mention in linked.mentions)
+    if not size or own or (lows[at] == "they" and at + 1 < len(lows) and lows[at + 1] in JOINTS):
+        return None
+    found = discourse.pair()
+    return (size, found) if found else None
+
+
+def _unsaid_group(
+    lows: Sequence[str], at: int, discourse: Discourse, before: Sequence[Mention]
+) -> Mention | None:
+    """Of what somebody is "a member too", where only an earlier sentence says it."""
+    if lows[at] not in ("member", "members") or lows[at - 1 : at] not in (["a"], ["are"], ["were"]):
+        return None
+    if lows[at + 1 : at + 2] in (["of"], ["in"]) or any(m.kind == "group" for m in before):
+        return None
+    return discourse.last("group")
 
 
 def _anaphor(

@@ -31,7 +31,7 @@ from harness.grading.linking import (
 )
 from harness.grading.lookup import Found
 from harness.grading.meaning import RelationByMeaning
-from harness.grading.more_claims import better, impossible, listed_more
+from harness.grading.more_claims import better, contrasted, impossible, listed_more, refitted
 from harness.grading.patterns import SLOT, Match, PatternBook
 from harness.grading.prose import Prose
 from harness.grading.reading import (
@@ -124,8 +124,9 @@ class ClaimFinder:
         whole_memory = memory.copy()
         whole = self._sentence(text, described, frame, whole_memory, denied=framed.denied)
         plain = all(one.basis == "wording" for one in whole) if whole else not linked.mentions
-        if plain and discourse.crowded and has_pronoun(linked.lows):
-            plain = False  # who is meant is for the discourse to say
+        who = discourse.crowded and has_pronoun(linked.lows)  # for the discourse to say
+        more = frame.relation is None and "," in linked.lows  # prose: there may be other claims
+        whole_plain, plain = plain, plain and not (who or more)
         if plain or framed.denied or len(linked.words) > MAX_WORDS:
             memory.take(whole_memory)
             discourse.hear(linked.mentions, topic_of(linked))
@@ -137,9 +138,12 @@ class ClaimFinder:
             inner = self._describer.resolve(clause.linked())
             said = spoken_by(framed.text, clause)
             parts += self._sentence(said, inner, frame, parts_memory, denied=False)
+        if resolved:
+            parts = [refitted(one, discourse, self._world) for one in parts]
         chosen = better(
-            whole, parts, resolved=resolved, free=frame.relation is None and len(clauses) > 1
-        )
+            whole, parts, resolved=resolved, free=frame.relation is None and len(clauses) > 1,
+            whole_stands=whole_plain and not who,
+        )  # fmt: skip
         memory.take(parts_memory if chosen is parts else whole_memory)
         if frame.relation is None:
             chosen = [self._beside_prose(one) for one in chosen]
@@ -199,6 +203,8 @@ class ClaimFinder:
             reading.covered.update(range(len(reading.plain.words)) if found else ())
         if not found:
             found = impossible(reading, self._world, self._book, self._values)
+        if reading.plain.negations and found:
+            found += contrasted(reading, found, self._world)
         spoken = self._with_pronouns(reading, frame, memory)
         found += left_over(reading, spoken, frame, found)
         self._remember(reading, chosen, memory)

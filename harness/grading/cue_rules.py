@@ -43,6 +43,13 @@ _WEAK = frozenset(
 )  # fmt: skip
 
 
+# Weak words that are none where the two ends tell what is meant: who starts a siege causes it.
+_STRONG = {
+    "cause": frozenset(map(stem, ("start", "started", "begin", "began"))),
+    "founder": frozenset([stem("founded"), stem("found")]),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A cue at words [start, end)."""
@@ -157,7 +164,8 @@ def weak(read: Read) -> bool:
     if read.ends.objects and read.ends.objects[0].kind in ("value", "number", "open"):
         return False
     stems = [hit.cue.stems for hit in read.hits]
-    return all(len(one) == 1 and one[0] in _WEAK for one in stems)
+    strong = _STRONG.get(read.relation, frozenset())
+    return all(len(one) == 1 and one[0] in _WEAK and one[0] not in strong for one in stems)
 
 
 def to_do(words: Sequence[str], unit: Unit, start: int) -> bool:

@@ -193,7 +193,9 @@ class CueReader:
         piece: Piece, relation: Relation, hit: Hit | None, units: Sequence[Unit]
     ) -> Ends | None:
         at = hit.start if hit else units[0].places[0]
-        subject = piece.nearest(at, relation.domain)
+        behind = units[-1].places[-1] + 1  # "the sailor Pellucan"
+        titled = (u for u in piece.units if u.places[0] == behind and u.fits(relation.domain))
+        subject = next(titled, None) or piece.nearest(at, relation.domain)
         if subject is None:
             return None
         terms = tuple(term for unit in units for term in unit.terms)

@@ -87,11 +87,13 @@ class Discourse:
     known: dict[str, str]  # genders of the world
     named: list[Mention] = field(default_factory=list)  # in order, the last last
     topics: list[Mention] = field(default_factory=list)  # of the sentences, the last last
+    latest: tuple[Mention, ...] = ()  # those of the last sentence that names any
     used: dict[str, str] = field(default_factory=dict)  # genders as this answer has them
 
     def hear(self, mentions: Sequence[Mention], topic: Mention | None) -> None:
         """Take in a sentence that has been read."""
         self.named = [*self.named, *mentions][-40:]
+        self.latest = tuple(mentions) or self.latest
         if topic is not None:
             self.topics = [*self.topics, topic][-20:]
 
@@ -129,6 +131,16 @@ class Discourse:
             gender = HE if word in ("boy", "man", "lad", "youngster") else SHE
             return self._person(gender, before, before[:1])
         return self._last((kind,), before)
+
+    def last(self, kind: str) -> Mention | None:
+        """The last one named of a kind."""
+        return self._last((kind,), ())
+
+    def pair(self) -> tuple[Mention, ...]:
+        """The two people of the last sentence, where it names no others: "they", "the couple"."""
+        found = {_key(mention): mention for mention in self.latest if mention.kind == "person"}
+        grouped = self.topics and self.topics[-1].kind == "group"
+        return tuple(found.values()) if len(found) == 2 and not grouped else ()
 
     def place(self, before: Sequence[Mention] = ()) -> Mention | None:
         """Where "there" is."""

@@ -52,7 +52,9 @@ _ASIDE = re.compile(
     r"|believe|guess|suppose)|(?:as )?the (?:story|text|tale) (?:says|tells|goes)|so (?:they say"
     r"|it is said|the story goes|to speak)|as (?:far as )?(?:i|we|everyone) (?:know|knows|recall)"
     r"|of course|in fact|as we know|after all|by the way|for example|for instance|indeed|too"
-    r"|however|in turn|you see|no doubt) ?[),]",
+    r"|however|in turn|you see|no doubt|incidentally|interestingly|apparently|admittedly|curiously"
+    r"|surprisingly|naturally|notably|fittingly|sadly|luckily|to be sure|poor (?:man|woman|thing"
+    r"|fellow|soul|girl|boy)|in other words|that is|by all accounts) ?[),]",
     re.IGNORECASE,
 )
 # Doubts about the answer at the end of a sentence or between commas: they deny nothing.

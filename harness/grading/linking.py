@@ -51,6 +51,15 @@ _FUNCTION = frozenset(
 )
 
 
+# What an unknown name may be the name of: "the Krorard crown".
+_THINGS = frozenset(
+    "amulet armour axe bell blade book bowl box bracelet chain chalice chest clock cloak coin "
+    "compass crown crystal cup dagger device diamond drum flute gem goblet hammer harp helmet horn "
+    "idol jewel key knife lamp lantern lute lyre map mask medal mirror necklace orb pendant quill "
+    "ring robe scroll shield spear staff statue stone sword talisman throne tome torch wand "
+    "bridge castle forest guild inn lake library mill mountain order palace river school temple "
+    "tower valley well war siege fire flood feast trial battle".split()
+)
 _SETTLEMENTS = ("city", "town", "village")
 
 
@@ -283,7 +292,8 @@ class Linker:
                 end += 1
             else:
                 break
-        if end < len(words) and lows[end] in self._heads:
+        thing = lows[place - 1 : place] == ["the"] and end == place + 1
+        if end < len(words) and (lows[end] in self._heads or (thing and lows[end] in _THINGS)):
             end += 1
         return self._mention(words, place, end, UNKNOWN, ())
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from harness.grading.discourse import Discourse
+from harness.grading.frame import Term
 from harness.grading.leftover import given
 from harness.grading.lookup import Found
 from harness.grading.patterns import PatternBook
@@ -36,6 +39,54 @@ def impossible(
             reading.covered.update(range(match.start, match.end))
             return [Found(reading.text, relation.id, subject, object)]
     return []
+
+
+def contrasted(reading: Reading, found: Sequence[Found], world: World) -> list[Found]:
+    """What ", not by Tamsel" denies wrongly: a told fact, of the relation said before it."""
+    denied: list[Found] = []
+    for place in reading.plain.negations:
+        at = next((p for p in (place, place + 1) if p in reading.terms), None)
+        if at is None or at in reading.covered or reading.plain.words[place - 1 : place] != (",",):
+            continue
+        term = reading.terms[at]
+        for one in found:
+            if one.relation is None or one.subject is None or one.object is None or one.negated:
+                continue
+            if len(term.ids) != 1 or one.form != "fact" or one.subject.kind == one.object.kind:
+                continue
+            turned = one
+            if term.kind == one.object.kind:
+                turned = replace(one, object=term, negated=True)
+            elif term.kind == one.subject.kind:
+                turned = replace(one, subject=term, negated=True)
+            if turned is not one and _is_told(turned, world):
+                denied.append(turned)
+    return denied
+
+
+def _is_told(found: Found, world: World) -> bool:
+    """Whether the world says what a claim says, its negation apart."""
+    subject, object = found.subject, found.object
+    if found.relation is None or subject is None or object is None or not subject.ids:
+        return False
+    return any(f.object in object.ids for f in world.objects(subject.ids[0], found.relation))
+
+
+def refitted(found: Found, discourse: Discourse, world: World) -> Found:
+    """A claim of whom it cannot be, for whom a pronoun stood: of the last one that it can be.
+
+    "The Circle meets in Lund. It lies near Turin."
+    """
+    subject, object = found.subject, found.object
+    if found.relation is None or subject is None or object is None or found.form != "fact":
+        return found
+    domain = world.relation[found.relation].domain
+    if subject.ids and subject.kind != domain and subject.text not in found.text:
+        other = discourse.last(domain)
+        if other is None:
+            return replace(found, firm=False)
+        return replace(found, subject=Term(other.kind, other.ids, other.text))
+    return found
 
 
 def listed_more(
@@ -75,12 +126,17 @@ def listed_more(
     return more
 
 
-def better(whole: list[Found], parts: list[Found], *, resolved: bool, free: bool) -> list[Found]:
+def better(
+    whole: list[Found], parts: list[Found], *, resolved: bool, free: bool, whole_stands: bool
+) -> list[Found]:
     """The reading that decides more; where both decide as much, the one that leaves less open.
 
     resolved: the clauses have names for pronouns, which the whole guessed at as it could; free:
-    the question asks for no one thing, so that the answer is prose.
+    the question asks for no one thing, so that the answer is prose; whole_stands: templates cover
+    the whole, so that parts have to decide more.
     """
+    if whole_stands:
+        return parts if _decided(parts) > _decided(whole) else whole
     if resolved:
         return parts if _decided(parts) or not _decided(whole) else whole
     gain = _decided(parts) - _decided(whole)
