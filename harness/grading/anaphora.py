@@ -15,6 +15,7 @@ _COUPLES = tuple(
         "the two", "both",
     )
 )  # fmt: skip
+_NO_COUPLE = (["and"], ["of"], ["or"], ["in"], ["with"])
 _CLEFTS = frozenset(["who", "that", "where", "when"])
 
 
@@ -32,7 +33,7 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
             before.append(mention)
             place = mention.end
             continue
-        couple = _couple(linked, place, discourse)
+        couple = _couple(linked, place, discourse, before)
         if couple:
             first, second = couple[1]
             tokens += [Token(first.text, place, first), Token("and", place)]
@@ -60,13 +61,18 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
 
 
 def _couple(
-    linked: Linked, at: int, discourse: Discourse
+    linked: Linked, at: int, discourse: Discourse, before: Sequence[Mention]
 ) -> tuple[int, tuple[Mention, ...]] | None:
     """How many words stand for the two people of the last sentence, and who those are."""
     lows = linked.lows
     size = next((len(one) for one in _COUPLES if tuple(lows[at : at + len(one)]) == one), 0)
-    own = any(mention.start < at + size + 3 for mention in linked.mentions)
-    if not size or own or (lows[at] == "they" and at + 1 < len(lows) and lows[at + 1] in JOINTS):
+    if not size or (lows[at] in ("they", "both") and lows[at + 1 : at + 2] in _NO_COUPLE):
+        return None
+    people = {m.ids: m for m in before if m.kind == "person"}
+    if before:
+        mine = tuple(people.values())
+        return (size, mine) if len(people) == len(before) == 2 else None
+    if any(mention.start < at + size + 3 for mention in linked.mentions):
         return None
     found = discourse.pair()
     return (size, found) if found else None

@@ -154,7 +154,7 @@ class ClaimFinder:
         if found.relation is not None or "," in found.text.strip(" ,"):
             return found
         subject = found.subject
-        about = subject.ids if subject is not None else ()
+        about = subject.ids if subject is not None else None
         if (subject is None or about) and self._prose.lacks(found.text, about):
             return replace(found, basis="prose")
         return found

@@ -41,6 +41,8 @@ from harness.grading.words import TOKEN
 
 OLDEST = 120  # years; a bare number up to it may be an age, a larger one is a year
 MIN_WORDS = 5
+# What may stand in front of a clause's subject: "and in her old age she ..."
+_FRONTED = PREPOSITIONS | {"on", "after", "before", "during", "according"}
 _IN_YEAR = ["in", "the", "year"]
 
 
@@ -142,7 +144,7 @@ def _cut(tokens: list[Token], lead: Token | None, found: list[list[Token]], *, d
             _cut(tokens[:place], lead, found, depth=depth + 1)
             if head.low == "so" and found:
                 _echoed(after, found)
-            elif head.mention or (head.low in ADVERBS and after[1].mention):
+            elif head.low in _FRONTED or head.mention or (head.low in ADVERBS and after[1].mention):
                 _cut(after, subject or lead, found, depth=depth + 1)
             elif head.low in ("the", "a", "both", "another") or _plain_subject(after):
                 _cut(after, None, found, depth=depth + 1)
@@ -180,6 +182,11 @@ def _opens_clause(tokens: Sequence[Token]) -> bool:
         return True
     if first.low in ADVERBS and len(tokens) > 2 and tokens[1].mention:
         return has_verb(tokens[2:5])
+    if first.low in _FRONTED:
+        return any(
+            tokens[at].mention and tokens[at + 1].low != "'s" and is_verb(tokens[at + 1])
+            for at in range(2, min(8, len(tokens) - 1))
+        )
     skip = 1 if first.low in ADVERBS else 0
     return len(tokens) > skip and is_verb(tokens[skip]) and not tokens[skip].low.endswith("ing")
 

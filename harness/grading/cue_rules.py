@@ -169,9 +169,10 @@ def weak(read: Read) -> bool:
 
 
 def to_do(words: Sequence[str], unit: Unit, start: int) -> bool:
-    """Whether an aim ("to find the sea") is put as one: with "to", not as a deed."""
+    """Whether an aim ("to find the sea") is put as one: with "to" or "-ing", not as a deed."""
     at = unit.places[0] - start
-    return not unit.terms[0].text.startswith("to ") or "to" in words[max(0, at - 1) : at + 1]
+    put = "to" in words[max(0, at - 1) : at + 1] or words[at].endswith("ing")
+    return put or not unit.terms[0].text.startswith("to ")
 
 
 def says_itself(units: Sequence[Unit]) -> bool:

@@ -24,6 +24,7 @@ _CALLED = frozenset(["called", "named", "was", ":", ","])
 _LINKS = frozenset("with to of under from beside over for on by in than towards toward after "
                    "before near".split())  # fmt: skip
 MUTUAL = ("companion", "near")  # what is said of these holds the other way round
+_DONE = frozenset(["maker", "founder", "cause", "ruler", "leader"])  # by somebody
 ENMITY = "enemy"  # "a foe of" may be said of either
 _REACH = 5  # words between a noun and the name that it belongs to
 
@@ -82,7 +83,7 @@ def ends_of(
 ) -> Ends | None:
     """The ends of a relation between entities, for a cue at words [cue[0], cue[1])."""
     if relation.domain != relation.range:
-        return _by_kind(piece, relation, cue)
+        return _by_kind(plain.words, piece, relation, cue)
     ends = _between(plain, piece, relation, part, cue)
     mutual = ends is not None and relation.id in MUTUAL
     return replace(ends, either_way=True) if ends is not None and mutual else ends
@@ -114,13 +115,18 @@ def _ends(subject: Unit, object: Unit, *, either_way: bool = False) -> Ends:
     return Ends(subject.terms, object.terms, places, either_way=either_way)
 
 
-def _by_kind(piece: Span, relation: Relation, cue: tuple[int, int]) -> Ends | None:
+def _by_kind(
+    words: Sequence[str], piece: Span, relation: Relation, cue: tuple[int, int]
+) -> Ends | None:
     subjects = [u for u in piece.all_units if u.fits(relation.domain)]
     objects = [u for u in piece.all_units if u.fits(relation.range)]
     known = [u for u in subjects if u not in objects], [u for u in objects if u not in subjects]
     if known[0] and known[1]:
         subjects, objects = known
     subject = _nearest(subjects, cue[0])
+    agents = [u for u in objects if u.places[0] > 0 and words[u.places[0] - 1] == "by"]
+    if relation.id in _DONE and len(agents) == 1 and agents[0] is not subject:
+        objects = agents  # "built for Igodo by Dravick"
     object = _nearest([u for u in objects if u is not subject], cue[0])
     if subject is None or object is None:
         return None

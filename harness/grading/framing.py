@@ -79,6 +79,8 @@ _META = re.compile(
     r"|(?:it|this|that) is (?:a|an|one of|quite|perhaps)\b.{0,60}\b(?:story|tale|scenes?|moments?"
     r"|details?|passages?|question)\b|what an? "
     r"|(?:these|those|such) are the (?:facts|things|details)"
+    r"|(?:please )?(?:note|take (?:this|that|these|those|it|my)|keep in mind|bear in mind|remember"
+    r"|consider|correct me)\b"
     r"|(?:tell|explain|describe|say)(?: (?:me|us))?(?: more| something| everything| all)?"
     r" (?:about|what|who|where|of)\b)",
     re.IGNORECASE,
@@ -120,6 +122,7 @@ _ROUNDABOUT = tuple(
         (r"\b([A-Z][a-z]+)-(born|based) ", r"\2 in \1 , "),
         (r"\b([A-Z][a-z]+)-(born|based)\b", r"\2 in \1"),
         (r"\b(?:did|does|do) not (\w+) alone,? but with\b", r"\1 with"),
+        (r"\ban? ([\w-]+?)-years?-old (?=[a-z]{4,}\b)", r"\1 years old and a "),
         (r"-years?-olds?\b", " years old"),
         (r"\b(?:has|had|have) (?:nothing|no part|no hand|no share) (?:to do with|in) (?=\w+ing\b)",
          "never "),

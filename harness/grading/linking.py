@@ -217,7 +217,11 @@ class Linker:
         for run, _, ids in self._runs.get(fixed[place], ()):
             end = place + len(run)
             if tuple(fixed[place:end]) == run:
-                if run in self._by_head and end < len(lows) and lows[end] == "of":
+                if (
+                    run in self._by_head
+                    and lows[end : end + 1] == ["of"]
+                    and (end + 1 >= len(words) or words[end + 1][:1].isupper() or words == lows)
+                ):
                     continue  # "the Siege of Zandor" is not the siege that the world knows
                 kinds = {self.world.entity[i].kind for i in ids}
                 kind = kinds.pop() if len(kinds) == 1 else "any"

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import log
 
+from harness.grading.numbers import NUMBER_WORDS
 from harness.grading.reading import SLIGHT
 from harness.grading.synonyms import stem
 from harness.grading.text import split_sentences
@@ -74,14 +75,17 @@ class Prose:
         self._weights = {one: self._most - log(1 + count) for one, count in counts.items()}
         self.tells_more = size > WORDS_A_FACT * max(1, len(world.told_ids))
 
-    def lacks(self, saying: str, about: Sequence[str] = ()) -> bool:
+    def lacks(self, saying: str, about: Sequence[str] | None = ()) -> bool:
         """Whether no place of the story is like a saying; False where that cannot be told.
 
-        about: the entity that it is about.
+        about: the entity that it is about; None where it names none, which only tales of what
+        happened or how many there were may do.
         """
         if not self.tells_more or not (said := self._checkable(saying)):
             return False
-        own = self._own_names(about)
+        if about is None and not any(_happened(low) for low in said):
+            return False
+        own = self._own_names(about or ())
         words = self._stems(saying) - own
         if len(words) < MIN_WORDS and not self._strange_deed(said, words):
             return False
@@ -121,6 +125,11 @@ class Prose:
             ):
                 found.add(_stem(low))
         return frozenset(found)
+
+
+def _happened(low: str) -> bool:
+    past = low.endswith("ed") or low in _IRREGULAR or low in ("was", "were", "had")
+    return past or low[0].isdigit() or low.split("-")[0] in NUMBER_WORDS - {"one"}
 
 
 def _stem(low: str) -> str:

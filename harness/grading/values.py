@@ -8,7 +8,7 @@ from rapidfuzz.distance import Levenshtein
 
 from harness.grading.frame import Term
 from harness.grading.numbers import find_numbers
-from harness.grading.synonyms import other_values
+from harness.grading.synonyms import other_values, stem
 from harness.grading.words import Canon, tokenise
 from harness.records import Relation
 from harness.world.graph import World
@@ -40,6 +40,7 @@ class ValueReader:
         self._others: dict[str, frozenset[str]] = {}
         self._sizes: dict[str, list[int]] = {}  # of the values, in words, longest first
         self._edges: dict[str, set[str]] = {}  # first and last words of the values
+        self._deeds: dict[str, dict[tuple[str, ...], str]] = {}  # values of several words, by stems
         self._fuzzy: dict[tuple[str, tuple[str, ...]], str | None] = {}
         for relation in world.relations:
             if relation.range != "value":
@@ -51,6 +52,8 @@ class ValueReader:
             self._others[relation.id] = other_values(relation.id) - own
             self._sizes[relation.id] = sorted({len(key) for key in table}, reverse=True)
             self._edges[relation.id] = {w for key in table for w in (key[0], key[-1])}
+            deeds = {_deed(key): value for key, value in table.items() if len(key) > 1}
+            self._deeds[relation.id] = deeds
 
     def key(self, value: str) -> tuple[str, ...]:
         """Canonical words of a value without leading articles."""
@@ -149,11 +152,27 @@ class ValueReader:
                 place += listed[1]
             else:
                 place += 1
+        if not found and any(word.endswith("ing") for word in rest):
+            found = self._done(relation.id, rest)
         if not found and (others := self._others.get(relation.id)):
             found = [
                 (at, 1, Term("open", (), word)) for at, word in enumerate(words) if word in others
             ]
         return found
+
+    def _done(self, relation: str, words: Sequence[str]) -> list[tuple[int, int, Term]]:
+        """Values told as deeds: "spent their days copying the old books"."""
+        deeds = self._deeds.get(relation, {})
+        content = [(at, word) for at, word in enumerate(words) if word not in _LEADS]
+        for place, (start, word) in enumerate(content):
+            if not word.endswith("ing"):
+                continue
+            for size in self._sizes.get(relation, ()):
+                told = content[place : place + size]
+                value = deeds.get(tuple(stem(w) for _, w in told))
+                if value is not None and len(told) > 1:
+                    return [(start, told[-1][0] + 1 - start, Term("value", (value,), value))]
+        return []
 
     def same(self, relation: str, text: str, value: str) -> bool:
         """Whether open words name the value: they hold all its words in order, few others."""
@@ -161,6 +180,10 @@ class ValueReader:
         if len(words) == len(key) == 1 and len(key[0]) > 3 and words[0].endswith(key[0]):
             return True  # a blacksmith is a smith
         return bool(key) and _contains(words, key) and len(words) <= len(key) + 3
+
+
+def _deed(key: Sequence[str]) -> tuple[str, ...]:
+    return tuple(stem(word) for word in key if word not in _LEADS)
 
 
 def _bounds(relation: Relation) -> tuple[float, float]:
