@@ -9,22 +9,24 @@ BORDOR := .venv/bin/python -m harness
 # One to one the flags of `bordor audit`; a variable that is not given leaves the default.
 export MODEL STORY RECIPE SEEDS LIMIT OUT BASELINE POLICY TRAIN_SEEDS
 export DATA JSON WORST SAMPLE
-export RUN FILE BY N
+export RUN FILE BY N BASE AS_IS
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
 SIDE_FLAGS = $(AUDIT_FLAGS)
+# BASE: under an adapter folder, or a server's control. AS_IS=1: MODEL is whole, train nothing.
+MODEL_FLAGS = $${BASE:+--base "$$BASE"} $${AS_IS:+--as-is}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit review compare gate test lint validate suites models runs build-base build-adapter clean
+.PHONY: help setup audit doctor review compare gate test lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' \
 		| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
-	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT; see .venv/bin/bordor audit --help"
+	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT BASE AS_IS; see .venv/bin/bordor audit --help"
 
 setup: $(STAMP) ## .venv with everything from requirements.lock
 
@@ -43,7 +45,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 audit: $(STAMP) ## audit MODEL (storylm-4m-4bit) on STORY (visgar); builds what is missing
-	@$(BORDOR) audit $${MODEL:+"$$MODEL"} $(AUDIT_FLAGS) $(SAY_CODE)
+	@$(BORDOR) audit $${MODEL:+"$$MODEL"} $(AUDIT_FLAGS) $(MODEL_FLAGS) $(SAY_CODE)
+
+doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
+	@$(BORDOR) doctor $${MODEL:+"$$MODEL"} $(MODEL_FLAGS) $(SAY_CODE)
 
 test: $(STAMP) ## the whole test suite, offline
 	@.venv/bin/python -m pytest -q

@@ -30,13 +30,20 @@ from harness.opening import (
 from harness.plan import Messages, Plan, make_plan
 from harness.records import Exposure, Question, Variant
 from harness.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
+from harness.trained_on import (
+    DEFAULT_RECIPE,
+    DEFAULT_STORY,
+    assumptions,
+    find_exposure,
+    speaking_folder,
+    story_and_recipe,
+)
 from harness.world.graph import World
 
 if TYPE_CHECKING:
     from harness.specs import ModelSpec
 
-DEFAULT_STORY = "visgar"
-DEFAULT_RECIPE = "instruct"
+__all__ = ["DEFAULT_RECIPE", "DEFAULT_STORY", "Settings", "Subject", "audit", "prepare"]
 DEFAULT_SEEDS = 4
 MOST_ANSWERS = 20_000  # of an audit whose size was not asked for
 PROBES = 4
@@ -57,6 +64,8 @@ class Settings:
     temperature: float = 1.0
     max_new_tokens: int = 64
     quantisation: str | None = None  # instead of the one the model's file or card names
+    base: str | None = None  # under an adapter folder, or the control's name on a server
+    as_is: bool = False  # a whole model, audited without training an adapter on it
     seed: int = 0  # of questions, typing errors and samples; adapters are trained at 0
     out: Path = field(default=Path("reports"))
     fresh: bool = False
@@ -67,14 +76,13 @@ class Settings:
         words = ["bordor", "audit", self.model]
         standard = Settings(model=self.model)
         for name in ("story", "recipe", "seeds", "limit", "suites", "variants", "temperature",
-                     "max_new_tokens", "quantisation", "seed"):  # fmt: skip
+                     "max_new_tokens", "quantisation", "base", "seed"):  # fmt: skip
             value = getattr(self, name)
             if value != getattr(standard, name):
                 shown = ",".join(value) if isinstance(value, tuple) else str(value)
                 words += [f"--{name.replace('_', '-')}", shown]
-        if self.server.base:  # how fast a server is asked changes no answer
-            words += ["--base", self.server.base]
-        return shlex.join(words)
+        words += ["--as-is"] * self.as_is
+        return shlex.join(words)  # how fast a server is asked changes no answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,27 +149,32 @@ def prepare(
     from harness.variants import load_variants
     from harness.world.story import load_story
 
-    spec = resolve_model(settings.model, quantisation=settings.quantisation)
+    spec = resolve_model(
+        settings.model,
+        quantisation=settings.quantisation,
+        base=settings.base,
+        as_is=settings.as_is,
+    )
     if not spec.server:
         refuse_server_options(settings.server)
-    settings = _fill_from_card(settings, Path(spec.adapter) if spec.adapter else None)
-    assert settings.story is not None and settings.recipe is not None
-    world = load_story(settings.story)
+    story, recipe = story_and_recipe(
+        speaking_folder(spec), story=settings.story, recipe=settings.recipe
+    )
+    settings = replace(settings, story=story, recipe=recipe)
+    world = load_story(story)
     variants = load_variants(settings.variants or None)
     adapter = Path(spec.adapter) if spec.adapter else None
-    exposure = _exposure(settings, world, adapter, on_note)
+    exposure = find_exposure(world, spec, story=story, recipe=recipe, on_note=on_note)
     questions = build_questions(
         world,
         exposure,
-        story=settings.story,
+        story=story,
         suites=settings.suites or None,
         limit=settings.limit,
         seed=settings.seed,
     )
-    if build and adapter is None and not spec.server:
-        adapter = train_adapter(
-            spec, story=settings.story, recipe=settings.recipe, seed=0, on_progress=on_progress
-        )
+    if build and adapter is None and not spec.server and not spec.as_is:
+        adapter = train_adapter(spec, story=story, recipe=recipe, seed=0, on_progress=on_progress)
     return Subject(
         settings=settings,
         spec=spec,
@@ -182,6 +195,7 @@ def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> O
         spec,
         chats,
         settings.server,
+        base=settings.base,
         samples=settings.seeds,
         temperature=settings.temperature,
         max_new_tokens=settings.max_new_tokens,
@@ -217,7 +231,7 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
             "exposure": subject.exposure,
         },
         context=opened.context,
-        control=opened.control,
+        control=opened.control and not subject.spec.as_is,
     )
     asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
     if plan.answers > MOST_ANSWERS and not asked_for:
@@ -226,52 +240,6 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
             "choose its size with --limit or --seeds"
         )
     return plan
-
-
-def _fill_from_card(settings: Settings, adapter: Path | None) -> Settings:
-    """Story and recipe from the adapter's card, from the user, or the defaults, in this order.
-
-    Raises UsageError when the user names another story or recipe than the card.
-    """
-    from harness.models.registry import CARD, read_json
-
-    card = read_json(adapter / CARD) if adapter and (adapter / CARD).is_file() else {}
-    found: dict[str, str] = {}
-    for key, default in (("story", DEFAULT_STORY), ("recipe", DEFAULT_RECIPE)):
-        asked, written = getattr(settings, key), card.get(key)
-        if asked and written and asked != written:
-            raise UsageError(
-                f"{adapter}: trained with {key} '{written}', so it cannot be audited as "
-                f"'{asked}'; leave --{key} out"
-            )
-        found[key] = asked or written or default
-    return replace(settings, **found)  # type: ignore[arg-type]
-
-
-def _exposure(
-    settings: Settings, world: World, adapter: Path | None, on_note: Callable[[str], None]
-) -> dict[str, Exposure]:
-    """How each fact met the model: as its adapter's folder says, or as the recipe splits."""
-    from harness.instruct.exposure import split_exposure
-    from harness.instruct.keep import load_exposure
-    from harness.training.recipes import load_recipe
-
-    assert settings.recipe is not None
-    recipe = load_recipe(settings.recipe)
-    if adapter and (adapter / "instruct" / "exposure.json").is_file():
-        exposure = load_exposure(adapter / "instruct")
-        if exposure.keys() != world.fact.keys():
-            raise UsageError(
-                f"{adapter}: story '{settings.story}' is no longer what it was trained on "
-                "(its facts differ): train it again with 'bordor build adapter'"
-            )
-        return exposure
-    if adapter or settings.model.startswith("openai:"):
-        on_note(
-            f"{adapter or settings.model} does not say which facts it was trained on; recipe "
-            f"'{settings.recipe}' is assumed"
-        )
-    return split_exposure(world, trained_share=recipe.data.trained_share, seed=0)
 
 
 def train_adapter(
@@ -354,24 +322,18 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         },
         "identity": dict(opened.backend.identity),
         **opened.found,
-        **_warned([*opened.warnings, *_assumed(subject)]),
+        **_warned(
+            [
+                *opened.warnings,
+                *assumptions(subject.spec, story=settings.story, recipe=settings.recipe),
+            ]
+        ),
         **provenance(),
     }
 
 
 def _warned(sentences: list[str]) -> dict[str, Any]:
     return {"warnings": sentences} if sentences else {}
-
-
-def _assumed(subject: Subject) -> list[str]:
-    """What the verdicts on a served model rest on, in a sentence."""
-    settings = subject.settings
-    if not subject.spec.server:
-        return []
-    return [
-        f"The server does not say what the model was trained on: verdicts assume story "
-        f"'{settings.story}' told as recipe '{settings.recipe}' splits it."
-    ]
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -16,11 +16,11 @@ import typer
 from harness import __version__
 from harness.commands.baseline import baseline
 from harness.commands.common import (
+    Base,
     Concurrency,
     Model,
     Out,
     Run,
-    ServedBase,
     Timeout,
     find_run,
     noter,
@@ -31,6 +31,7 @@ from harness.commands.common import (
     told,
 )
 from harness.commands.compare import compare
+from harness.commands.doctor import doctor
 from harness.commands.gate import gate
 from harness.commands.grade import grade
 from harness.commands.review import review
@@ -100,7 +101,14 @@ def audit(
     ] = False,
     concurrency: Concurrency = None,
     timeout: Timeout = None,
-    base: ServedBase = None,
+    base: Base = None,
+    as_is: Annotated[
+        bool,
+        typer.Option(
+            "--as-is",
+            help="MODEL is whole and already fine-tuned, or to be audited bare: train nothing.",
+        ),
+    ] = False,
 ) -> None:
     """Audit MODEL on a story whose every fact is known, and write the report.
 
@@ -115,7 +123,8 @@ def audit(
         model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
         suites=split_names(suites), variants=split_names(variants), temperature=temperature,
         max_new_tokens=max_new_tokens, quantisation=quantisation, seed=seed, fresh=fresh,
-        server=ServerOptions(base=base, concurrency=concurrency, timeout_s=timeout),
+        base=base, as_is=as_is,
+        server=ServerOptions(concurrency=concurrency, timeout_s=timeout),
     )  # fmt: skip
     if dry_run:
         _dry_run(settings)
@@ -246,6 +255,7 @@ def build_adapter(
     typer.echo(str(path))
 
 
+app.command()(told(doctor))
 app.command()(told(validate))
 app.command()(told(grade))
 app.command()(told(review))

@@ -47,16 +47,14 @@ OpenBackend = Callable[["ModelSpec", Path | None, Sequence[Messages]], Opened]
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions:
-    """How a server is asked; None: the default. `base`: the control's name on the server."""
+    """How a server is asked; None: the default."""
 
-    base: str | None = None
     concurrency: int | None = None
     timeout_s: float | None = None
 
     def given(self) -> list[str]:
         """The flags that were given."""
         named = {
-            "--base": self.base,
             "--concurrency": self.concurrency,
             "--timeout": self.timeout_s,
         }
@@ -90,6 +88,7 @@ def open_server(
     chats: Sequence[Messages],
     options: ServerOptions,
     *,
+    base: str | None,
     samples: int,
     temperature: float,
     max_new_tokens: int,
@@ -97,6 +96,7 @@ def open_server(
 ) -> Opened:
     """Reach a server and see, on `chats`, what it does with seeds, samples and the rest.
 
+    base: the name on the server that is asked as the control.
     Raises UsageError when it lists several models and none is named, BackendError when it
     does not answer.
     """
@@ -108,7 +108,7 @@ def open_server(
     backend = ServerBackend(
         ChatClient(spec.server, timeout_s=options.timeout_s or TIMEOUT_S),
         name=spec.base,
-        base=options.base,
+        base=base,
         concurrency=CONCURRENCY if options.concurrency is None else options.concurrency,
     )
     probed = probe(

@@ -34,7 +34,7 @@ def provenance() -> dict[str, Any]:
             "cores": len(os.sched_getaffinity(0))
             if hasattr(os, "sched_getaffinity")
             else os.cpu_count(),
-            "memory_gib": _memory_gib(),
+            "memory_gib": memory_gib(),
         },
     }
 
@@ -58,7 +58,8 @@ def _git(*arguments: str) -> str:
     return done.stdout
 
 
-def _memory_gib() -> float:
+def memory_gib() -> float:
+    """The machine's memory in GiB, or a container's limit where that is lower."""
     limit = Path("/sys/fs/cgroup/memory.max")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if limit.is_file() and limit.read_text().strip().isdigit():

@@ -129,6 +129,7 @@ class ModelSpec(Strict):
     revision: str | None = None
     adapter: str | None = None  # folder of a LoRA adapter on the base
     server: str | None = None  # address of the server that answers for it
+    as_is: bool = False  # whole, fine-tuned elsewhere or not at all: no adapter is put on it
     quantisation: Literal["nf4", "fp4", "int8", "none"] = "nf4"
     double_quantisation: bool = True
     compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -34,9 +34,12 @@ Timeout = Annotated[
     float | None,
     typer.Option(min=0.1, help="Seconds without a byte from a server. [default: 120]"),
 ]
-ServedBase = Annotated[
+Base = Annotated[
     str | None,
-    typer.Option(help="Of a model on a server: its base's name there, asked as control."),
+    typer.Option(
+        help="Of an adapter folder: the base it goes on, in place of the one it names. Of a model "
+        "on a server: its base's name there, asked as control."
+    ),
 ]
 
 

@@ -67,18 +67,56 @@ def attach_adapter(model: Any, adapter: Path) -> Any:
         attached = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{adapter}: does not fit the base: {str(error).strip().splitlines()[0]}"
+            f"{adapter}: does not fit the base: {_telling_line(error)}. It was made for another "
+            "base: name that one with --base"
         ) from error
     places = set(get_peft_model_state_dict(attached, save_embedding_layers=False))
-    lora = {key for key in given if "lora_" in key}
-    _refuse(adapter, "has weights for modules the base does not have", lora - places)
-    _refuse(adapter, "lacks weights for modules it should change", places - set(given))
+    known = places | set(attached.state_dict())  # embeddings trained whole lie beside the LoRA's
+    _refuse(adapter, "has weights for modules the base does not have", given - known)
+    _refuse(adapter, "lacks weights for modules it should change", places - given)
     return attached
+
+
+def check_weights(adapter: Path, *, base: Path) -> int:
+    """Compare the weights of an adapter with its places in a base, without reading either.
+
+    Only file headers and the base's configuration are read. Returns how many weights
+    belong. Raises ModelError as `attach_adapter` does, and when the architecture cannot be
+    laid out from its configuration alone.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        with safe_open(adapter / WEIGHTS, framework="pt") as file:
+            given = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        config = AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            empty = get_peft_model(model, LoraConfig.from_pretrained(str(adapter)))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(f"{adapter}: cannot be laid on {base}: {_telling_line(error)}") from error
+    places = get_peft_model_state_dict(empty, save_embedding_layers=False)
+    shapes = {key: list(value.shape) for key, value in (empty.state_dict() | places).items()}
+    _refuse(adapter, "has weights for modules the base does not have", given.keys() - shapes.keys())
+    _refuse(adapter, "lacks weights for modules it should change", places.keys() - given.keys())
+    wrong = {key for key, shape in given.items() if shape != shapes[key]}
+    _refuse(adapter, "has weights of another width than the base", wrong)
+    return len(given)
+
+
+def _telling_line(error: Exception) -> str:
+    """The line of a library's message that says which weight is wrong, else its first."""
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return next((line for line in lines if "size mismatch" in line), lines[0])
 
 
 def _refuse(adapter: Path, what: str, keys: set[str]) -> None:
     if keys:
         shown = ", ".join(sorted(keys)[:_SHOWN]) + (", ..." if len(keys) > _SHOWN else "")
         raise ModelError(
-            f"{adapter}: {what} ({len(keys)}: {shown}): it was made for another architecture"
+            f"{adapter}: {what} ({len(keys)}: {shown}): it was made for another architecture, or "
+            "its file is not whole; name the base it was trained on with --base, or save it again"
         )

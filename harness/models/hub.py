@@ -32,7 +32,7 @@ def fetch_base(spec: ModelSpec) -> Path:
     if cached and not problems:
         return cached
     if not cached:
-        spec, hub_problems = _ask_hub(spec)
+        spec, hub_problems = ask_hub(spec)
         problems = hub_problems + (memory_problems(spec) or problems)
     if problems:
         raise ModelError(_message(spec, problems))
@@ -61,8 +61,11 @@ def cached_base(spec: ModelSpec) -> Path | None:
 def memory_problems(spec: ModelSpec) -> list[str]:
     """Say what of the memory is too small for an audit of `spec`; empty when it fits."""
     needed = needs_of(spec).audit_gib
-    if needed is None:
-        return []
+    return [] if needed is None else room_problems(needed)
+
+
+def room_problems(needed: float) -> list[str]:
+    """Say what of the memory is too small for `needed` GiB; empty when they fit."""
     gpu = free_gpu_gib()
     if gpu is not None and gpu >= needed:
         return []
@@ -85,7 +88,7 @@ def _has_weights(folder: Path) -> bool:
     return any(folder.glob("*.safetensors"))
 
 
-def _ask_hub(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
+def ask_hub(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
     """Ask the hub once whether it would give the base; return the spec with its true sizes."""
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.errors import (
@@ -123,9 +126,9 @@ def _ask_hub(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
     size = sum(item.size or 0 for item in files) / GIB
     counted = info.safetensors.total if info.safetensors else None
     spec = spec.model_copy(update={"download_gib": size, "parameters": spec.parameters or counted})
-    disk = free_disk_gib(_cache_folder())
+    disk = free_disk_gib(cache_folder())
     if disk < size:
-        return spec, [*missing, f"{disk:.1f} GiB of disk are free in {_cache_folder()}"]
+        return spec, [*missing, f"{disk:.1f} GiB of disk are free in {cache_folder()}"]
     return spec, missing[1:]  # reachable: the weights can be fetched
 
 
@@ -143,7 +146,8 @@ def _download(spec: ModelSpec) -> Path:
         raise ModelError(_message(spec, [f"the download broke off: {error}"])) from None
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where the hub's files are kept on this machine."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)

@@ -82,7 +82,7 @@ def identify(
         "libraries": library_versions(),
         "machine": {
             "device": device,
-            "device_name": torch.cuda.get_device_name() if device == "cuda" else _cpu_name(),
+            "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
             "dtype": dtype,
             "compute_path": compute_path,
             "threads": torch.get_num_threads(),
@@ -99,7 +99,8 @@ def _hash_content(path: Path, size: int, modified_ns: int) -> str:
     return digest.hexdigest()
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """The processor as it calls itself."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text().splitlines():

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.errors import ModelError
 from harness.models.adapters import attach_adapter, check_card
+from harness.models.chat_proof import adapter_template, prove_template, prove_trained_prompts
 from harness.models.hub import fetch_base, require_memory
 from harness.models.identity import base_hash, identify
 from harness.models.needs import free_memory_gib, measure
@@ -31,7 +32,7 @@ FUSED = "bitsandbytes fused, AVX512-BF16"
 DEQUANTISED = "dequantised, then multiplied"
 GPU = "bitsandbytes, GPU"
 PLAIN = "not quantised"
-_LARGE = 500_000_000  # parameters from which a CPU computes in bf16, for memory's sake
+LARGE = 500_000_000  # parameters from which a CPU computes in bf16, for memory's sake
 _EXPANDED_SHARE = 0.25  # of free memory that float32 copies of the weights may take
 
 
@@ -78,7 +79,8 @@ def load_model(
     base in training mode (so that no weight is packed for inference); the base's own
     weights never want a gradient.
     Raises ModelError when weights, token, memory or disk are missing, when weights are
-    pickled, or when the adapter does not belong to the base.
+    pickled, when the adapter does not belong to the base, or when the chat template writes
+    no single BOS, never stops, or is not that of the adapter's training.
     """
     folder = base_folder(spec) or fetch_base(spec)
     spec = spec.model_copy(update={"context": _true_context(spec, folder)})
@@ -94,7 +96,10 @@ def load_model(
             f"{spec.quantisation} is assumed",
             stacklevel=2,
         )
-    tokenizer = load_tokenizer(spec, folder)
+    tokenizer = load_tokenizer(spec, folder, adapter=adapter)
+    prove_template(tokenizer, folder)
+    if adapter:
+        prove_trained_prompts(adapter, tokenizer)
     device, dtype = _device_and_dtype(sized)
     with quiet():
         model = _load_base(spec, folder, device=device, dtype=dtype)
@@ -114,10 +119,14 @@ def load_model(
     )  # fmt: skip
 
 
-def load_tokenizer(spec: ModelSpec, folder: Path | None = None) -> Any:
+def load_tokenizer(
+    spec: ModelSpec, folder: Path | None = None, *, adapter: Path | None = None
+) -> Any:
     """Load the tokenizer beside the base, with its chat template installed.
 
-    Raises ModelError when the folder holds no tokenizer that can be read without remote code.
+    A template saved beside `adapter` goes before the base's: it is the one of its training.
+    Raises ModelError when the folder holds no tokenizer that can be read without remote code,
+    or when the adapter's template needs tokens that it lacks.
     """
     folder = folder or base_folder(spec) or fetch_base(spec)
     with quiet():
@@ -134,7 +143,10 @@ def load_tokenizer(spec: ModelSpec, folder: Path | None = None) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
-    install_template(tokenizer, spec.chat_template, spec.template_set)
+    own = adapter_template(adapter, tokenizer) if adapter else None
+    if own:
+        tokenizer.chat_template = own
+    install_template(tokenizer, "own" if own else spec.chat_template, spec.template_set)
     return tokenizer
 
 
@@ -203,7 +215,7 @@ def _device_and_dtype(spec: ModelSpec) -> tuple[str, Any]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if spec.compute_dtype != "auto":
         return device, getattr(torch, spec.compute_dtype)
-    if device == "cpu" and (spec.parameters or 0) < _LARGE:
+    if device == "cpu" and (spec.parameters or 0) < LARGE:
         return device, torch.float32  # exact, and at these sizes as fast as bf16
     if device == "cpu":
         return device, torch.bfloat16

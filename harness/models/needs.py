@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from harness.models.registry import read_json
 from harness.specs import ModelSpec
 
 GIB = 1024**3
@@ -48,6 +49,15 @@ def needs_of(spec: ModelSpec) -> Needs:
     )
 
 
+def needs_of_files(folder: Path) -> Needs:
+    """Return what a model saved in 4 or 8 bits needs: its files are what lies in memory."""
+    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / GIB
+    small = weights * GIB < _SMALL
+    audit = 4 * weights if small else weights + _WORKSPACE_GIB
+    training = 8 * weights if small else weights * 1.1 + 2 * _WORKSPACE_GIB
+    return Needs(disk_gib=weights, audit_gib=audit, training_gib=training)
+
+
 def weights_gib(spec: ModelSpec) -> float:
     """Return the size of the weights in memory at the spec's quantisation, in GiB."""
     total = spec.parameters or 0
@@ -67,7 +77,7 @@ def measure(spec: ModelSpec, folder: Path) -> ModelSpec:
     """
     from safetensors import SafetensorError, safe_open
 
-    if spec.parameters is not None or spec.quantisation_source == "card":
+    if spec.parameters is not None or "quantization_config" in read_json(folder / "config.json"):
         return spec
     total = kept = 0
     try:

@@ -28,19 +28,25 @@ def list_models() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".toml") for path in folder.glob("*.toml")))
 
 
-def resolve_model(ref: str, *, quantisation: str | None = None) -> ModelSpec:
+def resolve_model(
+    ref: str, *, quantisation: str | None = None, base: str | None = None, as_is: bool = False
+) -> ModelSpec:
     """Return the specification that `ref` names.
 
     ref: a name from `list_models`, a folder (a whole model, or a PEFT adapter, whose base
     is found through its card or `adapter_config.json`), a hub id "org/name", with
     "@revision" behind it if wanted, or "openai:http://host:port/v1#name", a model on a
-    server. `quantisation` overrides the specification's.
-    Raises UsageError for a name or a quantisation nobody knows, ModelError for a folder
-    that holds no model.
+    server. `quantisation` overrides the specification's; `base` (a name, a folder, a hub id)
+    the base that an adapter folder names, and says nothing of a model on a server. `as_is`:
+    the model is whole and no adapter belongs on it; a folder or a hub id is then loaded as
+    its files were saved unless `quantisation` says otherwise.
+    Raises UsageError for a name or a quantisation nobody knows and for a choice that the
+    model does not leave, ModelError for a folder that holds no model.
     """
     if is_served(ref):
-        if quantisation is not None:
-            raise UsageError("--quantisation is the server's own affair: leave it out")
+        if quantisation is not None or as_is:
+            flag = "--as-is" if as_is else "--quantisation"
+            raise UsageError(f"{flag} is the server's own affair: leave it out")
         return served_model(ref)
     if quantisation is not None and quantisation not in QUANTISATIONS:
         raise UsageError(
@@ -50,18 +56,24 @@ def resolve_model(ref: str, *, quantisation: str | None = None) -> ModelSpec:
     if ref in list_models():
         spec = load_toml(data_folder("fixtures") / "models" / f"{ref}.toml", ModelSpec)
     elif Path(ref).expanduser().is_dir():
-        spec = _from_folder(Path(ref).expanduser().resolve())
+        spec = _from_folder(Path(ref).expanduser().resolve(), base)
     elif _HUB_ID.match(ref.partition("@")[0]) and not ref.startswith((".", "/", "~")):
-        base, _, revision = ref.partition("@")
+        hub_id, _, revision = ref.partition("@")
         spec = ModelSpec(
-            name=base.replace("/", "--"),
-            base=base,
+            name=hub_id.replace("/", "--"),
+            base=hub_id,
             revision=revision or "main",
             context=_FALLBACK_CONTEXT,  # the loader reads the true one from config.json
             quantisation_source="assumed",
         )
     else:
         raise UsageError(_unknown(ref))
+    if base is not None and not spec.adapter:
+        raise UsageError(
+            f"--base: only for a model on a server and for an adapter folder, which {ref} is not"
+        )
+    if as_is:
+        spec = _as_is(spec)
     known = spec.quantisation_source != "assumed" and quantisation == spec.quantisation
     if quantisation is not None and not known:
         spec = spec.model_copy(update={"quantisation": quantisation, "quantisation_source": "flag"})
@@ -109,9 +121,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _from_folder(folder: Path) -> ModelSpec:
+def _as_is(spec: ModelSpec) -> ModelSpec:
+    """The same model, on which no adapter is trained; named apart, so that its runs are too."""
+    if spec.adapter:
+        raise UsageError(
+            f"--as-is: {spec.adapter} is an adapter, which is audited as it is anyway: leave it out"
+        )
+    update: dict[str, Any] = {"as_is": True, "name": f"{spec.name}-as-is"}
+    if spec.quantisation_source == "assumed":
+        update["quantisation"] = "none"
+    return spec.model_copy(update=update)
+
+
+def _from_folder(folder: Path, base: str | None = None) -> ModelSpec:
     if (folder / ADAPTER_CONFIG).is_file():
-        return _from_adapter(folder)
+        return _from_adapter(folder, base)
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"{folder}: neither config.json (a model) nor {ADAPTER_CONFIG} (an adapter) is in it"
@@ -127,14 +151,23 @@ def _from_folder(folder: Path) -> ModelSpec:
     )
 
 
-def _from_adapter(folder: Path) -> ModelSpec:
+def _from_adapter(folder: Path, asked: str | None) -> ModelSpec:
     config = read_json(folder / ADAPTER_CONFIG)
     card = read_json(folder / CARD) if (folder / CARD).is_file() else {}
     base = config.get("base_model_name_or_path")
-    if card.get("model") in list_models():
+    if asked is not None:
+        spec = resolve_model(asked)
+        if spec.adapter or spec.server:
+            raise UsageError(f"--base {asked}: a base is a whole model, by name, folder or hub id")
+        if spec.quantisation_source == "spec":  # chosen for adapters trained here, not for this
+            spec = spec.model_copy(update={"quantisation_source": "assumed"})
+    elif card.get("model") in list_models():
         spec = resolve_model(str(card["model"]))
     elif not isinstance(base, str) or not base:
-        raise ModelError(f"{folder / ADAPTER_CONFIG}: names no base_model_name_or_path")
+        raise ModelError(
+            f"{folder / ADAPTER_CONFIG}: names no base_model_name_or_path; "
+            "say --base with the folder or hub id of the base"
+        )
     else:
         spec = resolve_model(_local_base(base, folder))
         if config.get("revision"):

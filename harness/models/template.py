@@ -114,10 +114,12 @@ def encode_prompt(
     bos = tokenizer.bos_token_id
     if bos is not None and (bos in ids or _adds_bos(tokenizer)):
         turns = sum(message["role"] == "user" for message in messages)
-        if ids.count(bos) != 1 and turns <= 1:
+        if turns <= 1 and (ids.count(bos) != 1 or ids[0] != bos):
             raise ModelError(
-                f"the prompt has {ids.count(bos)} BOS tokens instead of one: "
-                "the tokenizer adds one that its chat template does not write, or both write it"
+                f"the prompt has {ids.count(bos)} BOS tokens ('{tokenizer.bos_token}'), where one "
+                "at its head is wanted: the tokenizer adds one that its chat template does not "
+                "write, or both write it; mend chat_template so that it opens with "
+                "'{{ bos_token }}' once"
             )
     return text, ids
 

@@ -82,12 +82,12 @@ def test_what_needs_weights_is_refused(serve, tmp_path):
     with pytest.raises(UsageError, match="--quantisation"):
         audit(settings(server, tmp_path, quantisation="nf4"))
     for given in (
-        ServerOptions(base="b"),
-        ServerOptions(concurrency=2),
-        ServerOptions(timeout_s=3),
+        {"base": "b"},
+        {"server": ServerOptions(concurrency=2)},
+        {"server": ServerOptions(timeout_s=3)},
     ):
         with pytest.raises(UsageError, match="only for a model on a server"):
-            audit(Settings(model="storylm-1m-4bit", out=tmp_path, server=given))
+            audit(Settings(model="storylm-1m-4bit", out=tmp_path, **given))
 
 
 SECRETIVE = (

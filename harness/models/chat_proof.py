@@ -1,0 +1,146 @@
+"""Proof on the chat template, before any weight is read: one BOS, an end, training's prompts.
+
+A template that ends an answer with a token the engine does not stop at never stops: every
+answer runs to the longest length. One that puts the prompt in other words than training did
+audits a model that nobody trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError
+from harness.models.registry import CARD, read_json
+from harness.models.template import encode_prompt, render, template_hash
+
+_ASKED, _ANSWERED = "Who is there?", "Zebedee"
+_CHATS = 3  # of the training data that are compared
+_REMEDY = (
+    "restore the base's tokenizer files, name the base it was trained on with --base, or train "
+    "the adapter again"
+)
+
+
+def stop_ids(folder: Path, tokenizer: Any) -> frozenset[int]:
+    """The ids at which a model in `folder` stops: its generation config's and its EOS."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
+    except OSError:  # no such file: as transformers, from the model's own configuration
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        generation = GenerationConfig.from_model_config(config)
+    stated = generation.eos_token_id
+    ids = {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id}
+    return frozenset(int(token) for token in ids if token is not None)
+
+
+def prove_template(tokenizer: Any, folder: Path) -> None:
+    """Raise ModelError unless prompts open with one BOS and answers end where the model stops.
+
+    folder: of the base, whose generation config counts. A template that refuses a plain
+    question and answer is left to the audit's own prompts.
+    """
+    chat = [{"role": "user", "content": _ASKED}, {"role": "assistant", "content": _ANSWERED}]
+    encode_prompt(tokenizer, chat[:1])
+    _, found, behind = render(tokenizer, chat, add_generation_prompt=False).rpartition(_ANSWERED)
+    if not found:
+        return
+    stops = stop_ids(folder, tokenizer)
+    ids = tokenizer(behind, add_special_tokens=False)["input_ids"]
+    if stops.intersection(ids):
+        return
+    shown = ", ".join(repr(tokenizer.convert_ids_to_tokens(one)) for one in sorted(stops)) or "none"
+    added = [one for one in ids if one in tokenizer.added_tokens_decoder]
+    if added:
+        name = tokenizer.convert_ids_to_tokens(added[0])
+        raise ModelError(
+            f"{folder}: the chat template ends an answer with '{name}' (id {added[0]}), but the "
+            f"model stops only at {shown}: no answer would ever end. Add {added[0]} to "
+            "eos_token_id in its generation_config.json"
+        )
+    raise ModelError(
+        f"{folder}: the chat template writes no end behind an answer (the model stops at {shown}): "
+        "no answer would ever end. Write '{{ eos_token }}' behind the assistant's content in its "
+        "chat_template"
+    )
+
+
+def prove_trained_prompts(adapter: Path, tokenizer: Any) -> str | None:
+    """Compare the audit's prompts with those of the adapter's training, where these are known.
+
+    Returns how that was done ("training data" or "template hash"), None where nothing is
+    known. Raises ModelError when they differ.
+    """
+    chats = list(_trained_chats(adapter))
+    for messages, text in chats:
+        prompt, _ = encode_prompt(tokenizer, messages)
+        if not text.startswith(prompt):
+            at = _first_difference(prompt, text)
+            raise ModelError(
+                f"{adapter}: the audit's prompts are not those of its training: from character "
+                f"{at} on {prompt[at : at + 30]!r} where the training data have "
+                f"{text[at : at + 30]!r}: {_REMEDY}"
+            )
+    if chats:
+        return "training data"
+    card = read_json(adapter / CARD) if (adapter / CARD).is_file() else {}
+    if not card.get("template"):
+        return None
+    if card["template"] != template_hash(tokenizer):
+        raise ModelError(
+            f"{adapter}: trained with another chat template (its card says {card['template']}, "
+            f"the base's is {template_hash(tokenizer)}): {_REMEDY}"
+        )
+    return "template hash"
+
+
+def adapter_template(adapter: Path, tokenizer: Any) -> str | None:
+    """The chat template saved beside an adapter, which it was trained with; None without one.
+
+    Trainers save the tokenizer there. Raises ModelError when the template writes tokens
+    that the base's tokenizer does not have: their embeddings are not in the base.
+    """
+    file, settings = adapter / "chat_template.jinja", adapter / "tokenizer_config.json"
+    saved: Any = file.read_text(encoding="utf-8") if file.is_file() else None
+    if saved is None and settings.is_file():
+        saved = read_json(settings).get("chat_template")
+        if isinstance(saved, list):  # several by name
+            named = {one.get("name"): one.get("template") for one in saved}
+            saved = named.get("default")
+    if not isinstance(saved, str):
+        return None
+    whole = adapter / "tokenizer.json"
+    added = read_json(whole).get("added_tokens", []) if whole.is_file() else []
+    known = tokenizer.get_vocab()
+    lost = [one["content"] for one in added if one["content"] not in known]
+    lost = [token for token in lost if token in saved]
+    if lost:
+        raise ModelError(
+            f"{adapter}: its chat template writes {', '.join(lost[:3])}, which the base's "
+            "tokenizer lacks: name the base it was trained on with --base"
+        )
+    return saved
+
+
+def _trained_chats(adapter: Path) -> Iterator[tuple[list[dict[str, str]], str]]:
+    """The first chats of the instruct data beside an adapter: messages, and text as trained."""
+    import pyarrow as pa
+
+    for path in sorted((adapter / "instruct").glob("data-*.arrow"))[:1]:
+        try:
+            with pa.memory_map(str(path)) as source:
+                rows = pa.ipc.open_stream(source).read_next_batch().to_pylist()
+        except (pa.ArrowInvalid, StopIteration, OSError) as error:
+            raise ModelError(f"{path}: damaged instruct data: {error}") from None
+        chats = [row for row in rows if row.get("user") and row.get("text")]
+        for row in chats[:_CHATS]:
+            system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
+            yield [*system, {"role": "user", "content": row["user"]}], row["text"]
+
+
+def _first_difference(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
