@@ -15,6 +15,10 @@ _COUPLES = tuple(
         "the two", "both",
     )
 )  # fmt: skip
+# Words at which somebody named before may be meant.
+_STANDING_IN = frozenset(
+    "there the this that he she it they him her them his its their both of member members".split()
+)
 _NO_COUPLE = (["and"], ["of"], ["or"], ["in"], ["with"])
 _CLEFTS = frozenset(["who", "that", "where", "when"])
 
@@ -32,6 +36,10 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
             tokens.append(Token(mention.text, place, mention))
             before.append(mention)
             place = mention.end
+            continue
+        if lows[place] not in _STANDING_IN:
+            tokens.append(Token(words[place], place))
+            place += 1
             continue
         couple = _couple(linked, place, discourse, before)
         if couple:

@@ -134,6 +134,10 @@ class ClaimFinder:
         clauses, resolved = split_clauses(linked, discourse)
         parts_memory = memory.copy()
         parts: list[Found] = []
+        if len(clauses) == 1 and not resolved and clauses[0].repeats(linked):
+            said = spoken_by(framed.text, clauses[0])
+            parts, parts_memory = [replace(one, text=said) for one in whole], whole_memory
+            clauses = []
         for clause in clauses:
             inner = self._describer.resolve(clause.linked())
             said = spoken_by(framed.text, clause)
@@ -188,8 +192,7 @@ class ClaimFinder:
         reading, chosen = self._choose(text, linked, frame, memory)
         reading.denied = denied
         found = [self._found(reading, candidate) for candidate in chosen]
-        for candidate in chosen:
-            first = self._found(reading, candidate)
+        for candidate, first in zip(chosen, tuple(found), strict=True):
             found += listed_more(reading, candidate, first, self._world, self._values)
         if not found:
             found = self._fragments.read(
@@ -205,8 +208,9 @@ class ClaimFinder:
             found = impossible(reading, self._world, self._book, self._values)
         if reading.plain.negations and found:
             found += contrasted(reading, found, self._world)
-        spoken = self._with_pronouns(reading, frame, memory)
-        found += left_over(reading, spoken, frame, found)
+        if not found or len(reading.covered) < len(reading.plain.words):
+            spoken = self._with_pronouns(reading, frame, memory)
+            found += left_over(reading, spoken, frame, found)
         self._remember(reading, chosen, memory)
         return found
 

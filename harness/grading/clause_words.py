@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.grading.linking import Linked, Mention
 from harness.grading.words import tokenise
@@ -33,6 +33,9 @@ NO_NOUN = frozenset("a an the as about that this very too most more greatly off 
 ADVERBS = frozenset("also still now later then never once afterwards".split())
 
 
+_SIGNS = frozenset([",", ".", ";", ":", "-", "!"])
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A word or a name of the sentence, and where in its words it stood."""
@@ -40,11 +43,11 @@ class Token:
     text: str
     at: int
     mention: Mention | None = None
+    low: str = field(init=False)  # the word in small letters; nothing for a name
 
-    @property
-    def low(self) -> str:
-        """The word in small letters; nothing for a name."""
-        return "" if self.mention else self.text.lower()
+    def __post_init__(self) -> None:
+        """Write the word small once: it is asked for often."""
+        object.__setattr__(self, "low", "" if self.mention else self.text.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,26 @@ class Clause:
         last = max(self.tokens, key=lambda token: token.at)
         size = last.mention.end - last.mention.start if last.mention else 1
         return min(places[1:] or places), max(places) + max(1, size)
+
+    def repeats(self, linked: Linked) -> bool:
+        """Whether the clause is nothing but the whole sentence, signs at its ends apart."""
+        end = len(linked.words)
+        while end > 0 and linked.words[end - 1] in _SIGNS:
+            end -= 1
+        place = 0
+        mentions = iter(linked.mentions)
+        for token in self.tokens:
+            if token.at != place:
+                return False
+            if token.mention is None:
+                if token.text != linked.words[place]:
+                    return False
+                place += 1
+            else:
+                if token.mention is not next(mentions, None):
+                    return False
+                place = token.mention.end
+        return place == end
 
     def linked(self) -> Linked:
         """The clause as a sentence of its own."""

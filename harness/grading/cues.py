@@ -30,7 +30,7 @@ from harness.grading.cue_rules import (
     told_part,
     weak,
 )
-from harness.grading.ends import Ends, Unit, ends_of
+from harness.grading.ends import OF_ANY_KIND, Ends, Unit, ends_of
 from harness.grading.frame import Frame, Term
 from harness.grading.linking import INVENTED, UNKNOWN
 from harness.grading.lookup import Found
@@ -138,8 +138,9 @@ class CueReader:
         found: dict[str, list[Unit]] = {}
         absent = kinds & set(ABSENT)
         inside = words[piece.start : piece.end]
-        for relation in self._lists:
-            if relation.domain not in kinds and not absent:
+        hinted = self._values.hinted(inside)
+        for relation in self._lists if hinted else ():
+            if relation.id not in hinted or (relation.domain not in kinds and not absent):
                 continue
             units = [
                 Unit(tuple(range(piece.start + at, piece.start + at + size)), (term,))
@@ -159,8 +160,13 @@ class CueReader:
         by_relation: dict[str, list[Hit]] = {}
         for hit in hits:
             by_relation.setdefault(hit.cue.relation, []).append(hit)
+        kinds = {term.kind for unit in piece.all_units for term in unit.terms}
+        wild = not kinds.isdisjoint(OF_ANY_KIND)
         for relation_id, mine in sorted(by_relation.items()):
             relation = self._world.relation[relation_id]
+            named = relation.range in kinds or relation.range in ("value", "number")
+            if not wild and not (named and relation.domain in kinds):
+                continue  # nobody whom it could be said of
             mine = longest(mine)
             for hit in mine:
                 ends = self._ends(plain, piece, relation, hit, listed, frame)

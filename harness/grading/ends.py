@@ -12,7 +12,7 @@ from harness.grading.synonyms import BACKWARD, FORWARD, OBJECT_ROLE, SUBJECT_ROL
 from harness.grading.words import Plain
 from harness.records import Relation
 
-_ABSENT = (UNKNOWN, INVENTED)
+OF_ANY_KIND = frozenset([UNKNOWN, INVENTED, "cut", "any"])
 _OF = frozenset(["of", "to", "for"])
 _HAVING = frozenset(
     "had called named name knew known regarded considered took saw as with spoke find found chose "
@@ -38,9 +38,10 @@ class Unit:
 
     def fits(self, kind: str) -> bool:
         """Whether all of it can be of a kind; unknown names can be of any but a value."""
-        return all(
-            term.kind in (kind, "any") or (term.kind in (*_ABSENT, "cut")) for term in self.terms
-        )
+        if len(self.terms) == 1:
+            mine = self.terms[0].kind
+            return mine == kind or mine in OF_ANY_KIND
+        return all(term.kind == kind or term.kind in OF_ANY_KIND for term in self.terms)
 
 
 @dataclass(frozen=True, slots=True)

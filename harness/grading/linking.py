@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from rapidfuzz.distance import Levenshtein
@@ -89,12 +90,17 @@ class Linked:
     mentions: list[Mention]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Guard:
     """Names a question invents: full token runs and single words, lower-cased."""
 
     runs: tuple[tuple[str, ...], ...] = ()
     cores: tuple[str, ...] = ()
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """The words at which such a name can start."""
+        return frozenset((*self.cores, *(run[0] for run in self.runs)))
 
 
 NO_GUARD = Guard()
@@ -195,8 +201,11 @@ class Linker:
         mentions: list[Mention] = []
         place, size = 0, len(words)
         while place < size:
-            found = self._known_at(words, lows, fixed, place, guard)
-            if found is None and self._is_name(words, lows, place, all_lower):
+            found = None
+            if fixed[place] in self._runs or lows[place] in guard.heads:
+                found = self._known_at(words, lows, fixed, place, guard)
+            may_be = found is None and (all_lower or words[place][0].isupper())
+            if may_be and self._is_name(words, lows, place, all_lower):
                 found = self._unknown_at(words, lows, place)
             if found is None:
                 place += 1

@@ -57,6 +57,11 @@ class Lookup:
         self._values = values
         self._meaning = meaning
         self._told = {f.id for f in world.facts if exposure.get(f.id, Exposure.UNSTATED).told}
+        order = {relation.id: place for place, relation in enumerate(world.relations)}
+        self._pairs: dict[tuple[str, str], Fact] = {}  # the first told fact of two entities
+        for fact in sorted(world.facts, key=lambda fact: order[fact.relation]):
+            if fact.id in self._told:
+                self._pairs.setdefault((fact.subject, fact.object), fact)
 
     def judge(self, found: Found) -> Claim:
         """The claim with its status and a reason that names entities and facts."""
@@ -240,11 +245,8 @@ class Lookup:
             return f"; the other way round it would be true ({turned[0].id})"
         if object not in self._world.entity:
             return ""
-        for other in self._world.relations:
-            for fact in self._world.objects(subject, other.id):
-                if fact.object == object and fact.id in self._told:
-                    return f"; told is another relation: {other.id} ({fact.id})"
-        return ""
+        fact = self._pairs.get((subject, object))
+        return f"; told is another relation: {fact.relation} ({fact.id})" if fact else ""
 
 
 def _other(fact: Fact, subject: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from harness.grading.ends import Unit
@@ -20,7 +21,7 @@ _BREAKS = frozenset([";", "but", "while", "whereas", "although", "though", "beca
 _RELATIVE = frozenset(["who", "which", "where"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """Words [start, end) of a sentence. `lead`: whom it is about where it does not say."""
 
@@ -30,14 +31,14 @@ class Piece:
     lead: Unit | None = None
     relative: bool = False  # it opens with "who", "which" or "where"
 
-    @property
+    @cached_property
     def all_units(self) -> tuple[Unit, ...]:
         """The units of the piece, its lead first where that is another."""
         if self.lead is None or any(unit.terms == self.lead.terms for unit in self.units):
             return self.units
         return (self.lead, *self.units)
 
-    @property
+    @cached_property
     def places(self) -> frozenset[int]:
         """All places of units inside the piece."""
         return frozenset(place for unit in self.units for place in unit.places)

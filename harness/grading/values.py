@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rapidfuzz.distance import Levenshtein
 
 from harness.grading.frame import Term
-from harness.grading.numbers import find_numbers
+from harness.grading.numbers import NUMBER_WORDS, find_numbers
 from harness.grading.synonyms import other_values, stem
 from harness.grading.words import Canon, tokenise
 from harness.records import Relation
@@ -42,6 +42,8 @@ class ValueReader:
         self._edges: dict[str, set[str]] = {}  # first and last words of the values
         self._deeds: dict[str, dict[tuple[str, ...], str]] = {}  # values of several words, by stems
         self._fuzzy: dict[tuple[str, tuple[str, ...]], str | None] = {}
+        self._hints: dict[str, frozenset[str]] = {}  # by word: what it may be a value of
+        self._numbers = {r.id for r in world.relations if r.range == "number"}
         for relation in world.relations:
             if relation.range != "value":
                 continue
@@ -119,6 +121,31 @@ class ValueReader:
             and Levenshtein.distance(" ".join(key), text, score_cutoff=1) <= 1
         ]
         return close[0] if len(close) == 1 else None
+
+    def hinted(self, words: Sequence[str]) -> set[str]:
+        """Relations of which a value may stand in `words`; in all others none does."""
+        found: set[str] = set()
+        for word in words:
+            known = self._hints.get(word)
+            if known is None:
+                if len(self._hints) > MAX_CACHED:
+                    self._hints.clear()
+                known = self._hints[word] = self._hint(word)
+            if known:
+                found |= known
+        return found
+
+    def _hint(self, word: str) -> frozenset[str]:
+        found = set()
+        if word.isdigit() or word.split("-")[0] in NUMBER_WORDS:
+            found |= self._numbers
+        done = stem(word) if word.endswith("ing") else ""
+        for relation, table in self._values.items():
+            listed = word in self._edges[relation] or word in self._others[relation]
+            misspelt = not listed and len(word) >= FUZZY_LETTERS and self._misspelt(table, (word,))
+            if listed or misspelt or (done and any(d[0] == done for d in self._deeds[relation])):
+                found.add(relation)
+        return frozenset(found)
 
     def find(self, relation: Relation, words: Sequence[str]) -> list[Term]:
         """Listed values, or numbers, anywhere in `words`, in order."""

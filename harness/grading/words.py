@@ -48,6 +48,11 @@ _IRREGULAR = {
 _EXTRA = {"learnt": "learned", "dreamt": "dreamed", "weds": "wed", "wedded": "wed"}
 
 
+# Words whose form hangs on those beside them, or that stand for two.
+_BY_PLACE = NEGATIONS | frozenset("did does do had has have called named whose her cannot".split())
+MAX_SIMPLE = 100_000  # words kept
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """Canonical words, and for each the index of the raw word it came from.
@@ -78,6 +83,7 @@ class Canon:
             keep.update(word.lower() for word in tokenise(template.replace("{", " ")))
         self.drop = ADVERBS - keep
         self._base: dict[str, str] = {}
+        self._simple: dict[str, str] = {}  # forms of words that do not hang on their neighbours
         self._map = dict(_FIXED) | _EXTRA
         for word in sorted(keep):
             for form in _bases(word):
@@ -97,7 +103,13 @@ class Canon:
         negations: list[int] = []
         after_not = False
         size = len(lows)
+        simple = self._simple
         for place, low in enumerate(lows):
+            form = simple.get(low)
+            if form is not None and not after_not:
+                words.append(form)
+                origin.append(place)
+                continue
             if strip_negations and low in NEGATIONS:
                 negations.append(len(words))
                 after_not = True
@@ -122,6 +134,8 @@ class Canon:
             form = "," if low == "(" else self._map.get(low, low)
             if after_not:
                 form, after_not = self._base.get(low, form), False
+            elif low not in _BY_PLACE and len(simple) < MAX_SIMPLE:
+                simple[low] = form
             if low == "cannot":
                 negations.append(len(words))
             words.append(form)
