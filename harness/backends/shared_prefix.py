@@ -66,10 +66,10 @@ class Layer:
             buffer[lines[:, None], :, places] = held.transpose(1, 2)
         self.lines, self.length = count, width
 
-    def keep(self, lines: Any) -> None:
-        """Let all lines go but these."""
+    def keep(self, lines: Any, moved: Any) -> None:
+        """Let all lines go but these; those at the places `moved` come from elsewhere."""
         for buffer in self._buffers:
-            buffer[: len(lines), :, : self.length] = buffer[lines, :, : self.length]
+            buffer[moved, :, : self.length] = buffer[lines[moved], :, : self.length]
         self.lines = len(lines)
 
     def fork(self, lines: Any) -> None:
@@ -121,9 +121,12 @@ def make_cache(prefix: list[tuple[Any, Any]] | None, pad_L: Any, room: tuple[int
                 self.held[at].adopt(layer, lines, len(self.pad), width)
 
         def keep(self, lines: Any) -> None:
+            import torch
+
             self.pad = self.pad[lines]
+            moved = (lines != torch.arange(len(lines), device=lines.device)).nonzero()[:, 0]
             for layer in self.held:
-                layer.keep(lines)
+                layer.keep(lines, moved)
 
         def fork(self, lines: Any) -> None:
             import torch

@@ -11,15 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_LEAVE_SHARE = 8  # lines without rows leave together once they are an eighth of the batch
+_LEAVE_SHARE = 16  # lines without rows leave together once they are this share of the batch
 
 
 @dataclass(frozen=True)
 class Moves:
     """What the runner must do before the next step.
 
-    keep: the lines that stay, None for all; fork: lines of which a copy is appended then;
-    ids: int64 [lines], the token that each line is fed.
+    keep: the lines that stay, None for all, each where it was or in the place of one that
+    leaves; fork: lines of which a copy is appended then; ids: int64 [lines], the token that
+    each line is fed.
     """
 
     keep: Any
@@ -81,9 +82,12 @@ class Tree:
         alive = np.unique(self.line)
         keep = None
         if (len(self.prompt_L) - len(alive)) * _LEAVE_SHARE >= len(self.prompt_L):
-            keep = alive
-            self.line = np.searchsorted(alive, self.line)
-            self.prompt_L = self.prompt_L[alive]
+            keep = np.arange(len(alive))
+            keep[np.setdiff1d(keep, alive)] = alive[alive >= len(alive)]
+            moved = np.empty_like(self.prompt_L)
+            moved[keep] = np.arange(len(keep))
+            self.line = moved[self.line]
+            self.prompt_L = self.prompt_L[keep]
         lines = len(self.prompt_L)
         token = self.ids[self.rows, self.step - 1]
         pairs, which = np.unique(np.stack([self.line, token]), axis=1, return_inverse=True)
