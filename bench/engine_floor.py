@@ -62,11 +62,10 @@ def measure(work: dict[str, Any], name: str, samples: int) -> None:
     floor = alone(shapes)
     print(f"\n{name}: {len(answers):,} answers, {new:,} tokens in them")
     print(f"tokens fed: {tokens['long']:,} of prompts, {tokens['step']:,} in steps of one")
-    print(
-        f"linears: {flops / 1e12:.2f} TFLOP, alone {floor:.1f} s ({flops / floor / 1e9:.0f} GFLOP/s)"
-    )
-    print(f"engine: {spent:.1f} s of processor, {len(answers) / spent:.0f} answers a second and core; "
-          f"{floor / spent:.0%} of it is the floor", flush=True)  # fmt: skip
+    rate = flops / floor / 1e9
+    print(f"linears: {flops / 1e12:.2f} TFLOP, alone {floor:.1f} s ({rate:.0f} GFLOP/s)")
+    print(f"engine: {spent:.1f} s of processor, {len(answers) / spent:.0f} answers a second and "
+          f"core; {floor / spent:.0%} of it is the floor", flush=True)  # fmt: skip
 
 
 def watch(model: Any, shapes: Counter[tuple[int, int, int]], tokens: Counter[str]) -> None:
