@@ -18,6 +18,7 @@ from harness.grading.clauses import split_clauses, spoken_by
 from harness.grading.cues import CueReader
 from harness.grading.descriptions import Describer
 from harness.grading.discourse import Discourse, genders, has_pronoun, topic_of
+from harness.grading.ends import foe_of
 from harness.grading.fragments import FragmentReader
 from harness.grading.frame import Frame, Term
 from harness.grading.framing import Framed, unframe
@@ -355,6 +356,9 @@ class ClaimFinder:
             negated,
             "wording",
             candidate.form,
+            either_way=foe_of(
+                reading.plain.words[match.start : candidate.end], match.pattern.relation
+            ),
         )
 
     def _with_pronouns(self, reading: Reading, frame: Frame, memory: Memory) -> dict[int, Term]:

@@ -10,7 +10,7 @@ from harness.grading.frame import Frame, Term
 from harness.grading.patterns import SLOT
 from harness.grading.pieces import Piece
 from harness.grading.reading import PRONOUN_KINDS
-from harness.grading.synonyms import GAP, LIKELY, Cue, stem
+from harness.grading.synonyms import BACKWARD, FORWARD, GAP, LIKELY, Cue, stem
 from harness.grading.words import PRONOUNS, Plain
 from harness.records import Relation
 
@@ -47,7 +47,12 @@ _WEAK = frozenset(
 _STRONG = {
     "cause": frozenset(map(stem, ("start", "started", "begin", "began"))),
     "founder": frozenset([stem("founded"), stem("found")]),
-}
+    "seat": frozenset(
+        stem(word)
+        for word in "seat seats room rooms table sat sits lies lay found place work works host "
+        "hosts came come comes work company run".split()
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,9 @@ def holds(cue: Cue, plain: Plain, place: int) -> bool:
         return False
     if cue.negative and not any(place <= n <= place + cue.head for n in plain.negations):
         return False
+    owned = cue.part in (FORWARD, BACKWARD) and words[place].endswith("ing")
+    if owned and words[place - 1 : place] == ("'s",):
+        return False  # "Torvash's schooling" does not say who schooled
     if cue.noun and words[last].endswith(("ed", "ing")):
         return False
     return cue.head > 1 or words[place + 1 : place + 2] != ("'s",)

@@ -271,7 +271,8 @@ class CueReader:
     ) -> list[Found]:  # fmt: skip
         best = group[0]
         ends = best.ends
-        last = max([*ends.places, *(hit.end for read in group for hit in read.hits)])
+        hits = [hit for read in group for hit in read.hits if hit.cue.part != LIKELY]
+        last = max([*ends.places, *(hit.end for hit in hits or best.hits)])
         negated = denied ^ any(piece.negates(n) and n <= last for n in plain.negations)
         negated ^= any(hit.cue.negative for hit in best.hits)
         firm = (

@@ -79,6 +79,13 @@ class Span(Protocol):
         """The name of a kind that is nearest to a place."""
 
 
+def foe_of(words: Sequence[str], relation: str) -> bool:
+    """Whether words say of two that one is "an enemy of" the other, which may be either."""
+    if relation != ENMITY:
+        return False
+    return any(words[at] == "a" and words[at + 2] == "of" for at in range(len(words) - 2))
+
+
 def ends_of(
     plain: Plain, piece: Span, relation: Relation, part: str, cue: tuple[int, int]
 ) -> Ends | None:

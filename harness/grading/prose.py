@@ -70,6 +70,7 @@ class Prose:
             pairs = [a | b for a, b in pairwise(stems)] or stems
             self._places += [(pair | named, named) for pair in pairs]
             size += len(passage.text.split())
+        self._told_of = self._ends_of(world)
         counts = Counter(one for place, _ in self._places for one in place)
         self._most = log(2 + len(self._places))
         self._weights = {one: self._most - log(1 + count) for one, count in counts.items()}
@@ -89,12 +90,31 @@ class Prose:
         words = self._stems(saying) - own
         if len(words) < MIN_WORDS and not self._strange_deed(said, words):
             return False
+        if about and self._rewords(about[0], words):
+            return False
         weights = {word: self._weights.get(word, self._most) for word in words}
         best = 0.0
         for place, named in self._places:
             share = sum(weights[one] for one in words & place)
             best = max(best, share if not own or own & named else ELSEWHERE * share)
         return best <= LIKE * sum(weights.values())
+
+    def _rewords(self, about: str, words: frozenset[str]) -> bool:
+        """Whether a saying has all words of something told of its subject: that, reworded."""
+        return any(other <= words for other in self._told_of.get(about, ()))
+
+    def _ends_of(self, world: World) -> dict[str, set[frozenset[str]]]:
+        """For each entity the names and values that told facts put beside it, as stems."""
+        found: dict[str, set[frozenset[str]]] = {}
+        for fact in world.facts:
+            if fact.id not in world.told_ids:
+                continue
+            for mine, other in ((fact.subject, fact.object), (fact.object, fact.subject)):
+                stems = self._own_names((other,)) or self._stems(other)
+                names = [frozenset([one]) for one in stems] if other in world.entity else [stems]
+                if mine in world.entity:
+                    found.setdefault(mine, set()).update(one for one in names if one)
+        return found
 
     def _checkable(self, saying: str) -> list[str]:
         """The words of a saying about what happens in the story; none if it is no such thing."""
