@@ -15,7 +15,7 @@ from harness.errors import ModelError
 from harness.models.registry import CARD, read_json
 from harness.models.template import encode_prompt, render, template_hash
 
-_ASKED, _ANSWERED = "Who is there?", "Zebedee"
+_ASKED, _ANSWERED, _ASKED_NEXT = "Who is there?", "Zebedee", "Who else?"
 _CHATS = 3  # of the training data that are compared
 _REMEDY = (
     "restore the base's tokenizer files, name the base it was trained on with --base, or train "
@@ -24,13 +24,21 @@ _REMEDY = (
 
 
 def stop_ids(folder: Path, tokenizer: Any) -> frozenset[int]:
-    """The ids at which a model in `folder` stops: its generation config's and its EOS."""
+    """The ids at which a model in `folder` stops: its generation config's and its EOS.
+
+    Raises ModelError where neither its generation config nor its config can be read.
+    """
     from transformers import AutoConfig, GenerationConfig
 
     try:
         generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
     except OSError:  # no such file: as transformers, from the model's own configuration
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        try:
+            config = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ModelError(f"{folder}: its config.json cannot be read: {error}") from None
         generation = GenerationConfig.from_model_config(config)
     stated = generation.eos_token_id
     ids = {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id}
@@ -40,17 +48,19 @@ def stop_ids(folder: Path, tokenizer: Any) -> frozenset[int]:
 def prove_template(tokenizer: Any, folder: Path) -> None:
     """Raise ModelError unless prompts open with one BOS and answers end where the model stops.
 
-    folder: of the base, whose generation config counts. A template that refuses a plain
-    question and answer is left to the audit's own prompts.
+    folder: of the base, whose generation config counts. The end may be the head of the next
+    turn (GLM-4 stops at `<|user|>`). A template that shows the answer in other words than it
+    was given is not judged.
     """
     chat = [{"role": "user", "content": _ASKED}, {"role": "assistant", "content": _ANSWERED}]
     encode_prompt(tokenizer, chat[:1])
-    _, found, behind = render(tokenizer, chat, add_generation_prompt=False).rpartition(_ANSWERED)
+    text = render(tokenizer, chat, add_generation_prompt=False)
+    _, found, behind = text.rpartition(_ANSWERED)
     if not found:
         return
     stops = stop_ids(folder, tokenizer)
     ids = tokenizer(behind, add_special_tokens=False)["input_ids"]
-    if stops.intersection(ids):
+    if stops.intersection(ids) or stops.intersection(_next_turn(tokenizer, chat)):
         return
     shown = ", ".join(repr(tokenizer.convert_ids_to_tokens(one)) for one in sorted(stops)) or "none"
     added = [one for one in ids if one in tokenizer.added_tokens_decoder]
@@ -66,6 +76,17 @@ def prove_template(tokenizer: Any, folder: Path) -> None:
         "no answer would ever end. Write '{{ eos_token }}' behind the assistant's content in its "
         "chat_template"
     )
+
+
+def _next_turn(tokenizer: Any, chat: list[dict[str, str]]) -> list[int]:
+    """The ids between an answer and the question after it; none where the template minds."""
+    more = [*chat, {"role": "user", "content": _ASKED_NEXT}]
+    try:
+        text = render(tokenizer, more, add_generation_prompt=False)
+    except ModelError:
+        return []
+    between = text.rpartition(_ANSWERED)[2].partition(_ASKED_NEXT)[0]
+    return list(tokenizer(between, add_special_tokens=False)["input_ids"])
 
 
 def prove_trained_prompts(adapter: Path, tokenizer: Any) -> str | None:
