@@ -80,7 +80,7 @@ def _couple(
     if before:
         mine = tuple(people.values())
         return (size, mine) if len(people) == len(before) == 2 else None
-    if any(mention.start < at + size + 3 for mention in linked.mentions):
+    if any(m.kind == "person" and m.start < at + size + 3 for m in linked.mentions):
         return None
     found = discourse.pair()
     return (size, found) if found else None

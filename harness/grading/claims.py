@@ -131,7 +131,7 @@ class ClaimFinder:
         if plain or framed.denied or len(linked.words) > MAX_WORDS:
             memory.take(whole_memory)
             discourse.hear(linked.mentions, topic_of(linked))
-            return whole
+            return self._prose.weighed(whole) if frame.relation is None else whole
         clauses, resolved = split_clauses(linked, discourse)
         parts_memory = memory.copy()
         parts: list[Found] = []
@@ -151,18 +151,8 @@ class ClaimFinder:
         )  # fmt: skip
         memory.take(parts_memory if chosen is parts else whole_memory)
         if frame.relation is None:
-            chosen = [self._beside_prose(one) for one in chosen]
+            chosen = self._prose.weighed(chosen)
         return chosen
-
-    def _beside_prose(self, found: Found) -> Found:
-        """A saying that nothing decides, held beside the prose of the story."""
-        if found.relation is not None or "," in found.text.strip(" ,"):
-            return found
-        subject = found.subject
-        about = subject.ids if subject is not None else None
-        if (subject is None or about) and self._prose.lacks(found.text, about):
-            return replace(found, basis="prose")
-        return found
 
     def states(self, sentence: str) -> bool:
         """Whether a template filled with names of the world is the whole sentence.

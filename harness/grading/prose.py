@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import log
 
-from harness.grading.numbers import NUMBER_WORDS
+from harness.grading.lookup import Found
+from harness.grading.numbers import NUMBER_WORDS, find_numbers
 from harness.grading.reading import SLIGHT
 from harness.grading.synonyms import stem
 from harness.grading.text import split_sentences
@@ -26,6 +28,7 @@ from harness.world.graph import World
 WORDS_A_FACT = 15  # of passages that say more than their facts
 LIKE = 0.5  # a saying with a larger share of its weight in one place of the story may be told
 ELSEWHERE = 0.5  # what a place counts in a passage that does not name the saying's subject
+DOZEN = 12
 MIN_WORDS = 2  # of a saying, names of its subject and small words apart
 # Words of talk about the story or the answer, not of what happens in it.
 _TALK = frozenset(
@@ -70,11 +73,44 @@ class Prose:
             pairs = [a | b for a, b in pairwise(stems)] or stems
             self._places += [(pair | named, named) for pair in pairs]
             size += len(passage.text.split())
+        told = [fact.object for fact in world.facts if fact.object.isdigit()]
+        texts = [*(passage.text for passage in world.passages), *told]
+        lows = [[word.lower() for word in tokenise(text)] for text in texts]
+        self._numbers = {value for words in lows for _, _, value in find_numbers(words)}
         self._told_of = self._ends_of(world)
         counts = Counter(one for place, _ in self._places for one in place)
         self._most = log(2 + len(self._places))
         self._weights = {one: self._most - log(1 + count) for one, count in counts.items()}
         self.tells_more = size > WORDS_A_FACT * max(1, len(world.told_ids))
+
+    def weighed(self, found: Sequence[Found]) -> list[Found]:
+        """Claims of free prose, with what the story does not tell marked so (basis `prose`).
+
+        That is: sayings that nothing decides and nothing in the story is like, and claims with a
+        number that stands in no claim and nowhere in the story ("in the year 98").
+        """
+        found = [self._beside(one) for one in found]
+        counted = {
+            one.text
+            for one in found
+            if one.basis == "prose" or (one.object is not None and one.object.kind == "number")
+        }
+        texts = {one.text: one for one in found if one.relation is not None and one.subject}
+        return found + [
+            Found(text, None, one.subject, None, basis="prose")
+            for text, one in texts.items()
+            if text not in counted and self._strange_number(text)
+        ]
+
+    def _beside(self, found: Found) -> Found:
+        if found.relation is not None or "," in found.text.strip(" ,"):
+            return found
+        subject = found.subject
+        about = subject.ids if subject is not None else None
+        strange = bool(about) and self._strange_number(found.text)
+        if (subject is None or about) and (strange or self.lacks(found.text, about)):
+            return replace(found, basis="prose")
+        return found
 
     def lacks(self, saying: str, about: Sequence[str] | None = ()) -> bool:
         """Whether no place of the story is like a saying; False where that cannot be told.
@@ -98,6 +134,13 @@ class Prose:
             share = sum(weights[one] for one in words & place)
             best = max(best, share if not own or own & named else ELSEWHERE * share)
         return best <= LIKE * sum(weights.values())
+
+    def _strange_number(self, text: str) -> bool:
+        """Whether a number stands in a text that the story never names, above a dozen."""
+        if not self.tells_more:
+            return False
+        numbers = find_numbers([word.lower() for word in tokenise(text)])
+        return any(value > DOZEN and value not in self._numbers for _, _, value in numbers)
 
     def _rewords(self, about: str, words: frozenset[str]) -> bool:
         """Whether a saying has all words of something told of its subject: that, reworded."""

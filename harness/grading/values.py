@@ -9,7 +9,7 @@ from rapidfuzz.distance import Levenshtein
 from harness.grading.frame import Term
 from harness.grading.numbers import NUMBER_WORDS, find_numbers
 from harness.grading.synonyms import other_values, stem
-from harness.grading.words import Canon, tokenise
+from harness.grading.words import PRONOUNS, Canon, tokenise
 from harness.records import Relation
 from harness.world.graph import World
 
@@ -20,6 +20,7 @@ _ENDS = frozenset(
     "and but or who which that because when while until so then as since though".split()
 )
 _MANY = frozenset("men women people children sheep times".split())
+_NO_OPEN = PRONOUNS | {"that", "this", "those", "these", "one", "such"}  # "known for them"
 _NO_COUNT = frozenset(
     "years winters summers springs birthdays was has his its this thus always lives works makes "
     "keeps dwells rules leads wants fears".split()
@@ -83,6 +84,8 @@ class ValueReader:
             return Term("value", (value,), value), lead + size
         size = next((i for i, word in enumerate(rest) if word in _ENDS and i > 0), len(rest))
         text = " ".join(rest[:size])
+        if text in _NO_OPEN:
+            return None
         return Term("open", (), text), lead + size
 
     def _listed(self, relation: str, rest: tuple[str, ...]) -> tuple[str, int] | None:
