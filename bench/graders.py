@@ -40,6 +40,7 @@ from harness.world.narration import narrate, statement
 
 ROUNDS = 3
 FIRST_SEED = 7_000  # of the generated worlds
+TEXTS_OF_A_WORLD = 500
 
 DECLINES = (
     "I'm sorry, but I don't have any information about {name}.",
@@ -83,11 +84,14 @@ def timed(texts: Sequence[Any], grade: Callable[[Sequence[Any]], object], length
 
 def refusals(number: int, size: int, *, sentences: int) -> Count:
     """Answers of so many sentences of a story; a third of them decline somewhere."""
-    world = generate_world(FIRST_SEED + number)
     rng = stream(number, "refusals", sentences)
-    names = [entity.name for entity in world.entities]
     texts: dict[str, None] = {}
+    worlds = 0
     while len(texts) < size:
+        if len(texts) >= worlds * TEXTS_OF_A_WORLD:  # one world has only so much to say
+            world = generate_world(FIRST_SEED + number + ROUNDS * worlds)
+            names = [entity.name for entity in world.entities]
+            worlds += 1
         parts = [statement(world, rng.choice(world.facts), rng) for _ in range(sentences)]
         if rng.random() < 1 / 3:
             parts[rng.randrange(sentences)] = rng.choice(DECLINES).format(name=rng.choice(names))
@@ -246,7 +250,8 @@ def main() -> int:
             continue
         wanted = max(20, round(size * arguments.scale))
         found[name] = summary([run(number, wanted) for number in range(ROUNDS)])
-        print(f"{name}: " + ", ".join(f"{key} {value:,}" for key, value in found[name].items()))
+        shown = ", ".join(f"{key} {value:,}" for key, value in found[name].items())
+        print(f"{name}: {shown}", flush=True)
     print(f"took {clock(time.monotonic() - begun)}")
     if arguments.json:
         data = {"python": platform.python_version(), "machine": _processor(), "graders": found}
