@@ -11,6 +11,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from harness import speed
 from harness.errors import UsageError
 from harness.execute import Executed, OnProgress, Progress, execute
+from harness.executors.ray_backend import open_on_ray
+from harness.executors.ray_session import RayOptions
 from harness.grade import grade
 from harness.opening import (
     OpenBackend,
@@ -70,6 +73,7 @@ class Settings:
     out: Path = field(default=Path("reports"))
     fresh: bool = False
     server: ServerOptions = field(default=ServerOptions())
+    ray: RayOptions | None = None  # None: in this process
 
     def command(self) -> str:
         """The command that does this audit again, without where it goes."""
@@ -120,17 +124,18 @@ def audit(
     started = time.monotonic()
     subject = prepare(settings, build=True, on_progress=report, on_note=note)
     report(Progress(stage="load", done=0, total=0))
-    opened = open_subject(subject, open_backend)
-    plan = plan_audit(subject, opened)
-    with _open_run(subject, plan, opened, note) as run:
-        executed = execute(plan, opened.backend, run, on_progress=report)
-        run.warn(opened.late_warnings())
-        graded_s = _timed(lambda: grade(run, on_progress=report))
-        report(Progress(stage="report", done=0, total=0))
-        reported_s = _timed(lambda: write_reports(run.path))
-        timing = _timing(executed, graded_s, reported_s, time.monotonic() - started)
-        run.finalise(timing=timing)
-    if executed.answers >= ENOUGH_TO_MEASURE:
+    with closing(open_subject(subject, open_backend)) as opened:
+        plan = plan_audit(subject, opened)
+        with _open_run(subject, plan, opened, note) as run:
+            executed = execute(plan, opened.backend, run, on_progress=report)
+            opened.close()  # grading needs no model
+            run.warn(opened.late_warnings())
+            graded_s = _timed(lambda: grade(run, on_progress=report))
+            report(Progress(stage="report", done=0, total=0))
+            reported_s = _timed(lambda: write_reports(run.path))
+            timing = _timing(executed, graded_s, reported_s, time.monotonic() - started)
+            run.finalise(timing=timing)
+    if executed.answers >= ENOUGH_TO_MEASURE and not settings.ray:  # a speed of one machine
         key = speed.answers_key(subject.spec.name, opened.backend.identity)
         speed.remember(key, executed.rate)
     return run.path
@@ -157,6 +162,8 @@ def prepare(
     )
     if not spec.server:
         refuse_server_options(settings.server)
+    elif settings.ray:
+        raise UsageError(f"{spec.name}: a server answers by itself; leave --executor out")
     story, recipe = story_and_recipe(
         speaking_folder(spec), story=settings.story, recipe=settings.recipe
     )
@@ -187,8 +194,11 @@ def prepare(
 
 
 def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> Opened:
-    """What answers for the subject: by `open_backend`, on its server, or in this process."""
+    """What answers: `open_backend`, on actors or here, the model's server, or this process."""
     settings, spec, chats = subject.settings, subject.spec, probes(subject)
+    if settings.ray:
+        opening = open_backend or open_local
+        return open_on_ray(spec, subject.adapter, chats, settings.ray, open_backend=opening)
     if open_backend or not spec.server:
         return (open_backend or open_local)(spec, subject.adapter, chats)
     return open_server(

@@ -32,6 +32,14 @@ from harness.commands.common import (
 )
 from harness.commands.compare import compare
 from harness.commands.doctor import doctor
+from harness.commands.executor import (
+    Actors,
+    CpusPerActor,
+    Executor,
+    GpusPerActor,
+    RayAddress,
+    ray_options,
+)
 from harness.commands.gate import gate
 from harness.commands.grade import grade
 from harness.commands.review import review
@@ -109,6 +117,11 @@ def audit(
             help="MODEL is whole and already fine-tuned, or to be audited bare: train nothing.",
         ),
     ] = False,
+    executor: Executor = "local",
+    actors: Actors = None,
+    cpus_per_actor: CpusPerActor = None,
+    gpus_per_actor: GpusPerActor = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Audit MODEL on a story whose every fact is known, and write the report.
 
@@ -125,6 +138,10 @@ def audit(
         max_new_tokens=max_new_tokens, quantisation=quantisation, seed=seed, fresh=fresh,
         base=base, as_is=as_is,
         server=ServerOptions(concurrency=concurrency, timeout_s=timeout),
+        ray=ray_options(
+            executor, actors=actors, cpus=cpus_per_actor, gpus=gpus_per_actor,
+            address=ray_address, dry_run=dry_run,
+        ),
     )  # fmt: skip
     if dry_run:
         _dry_run(settings)
@@ -312,6 +329,8 @@ def _dry_run(settings: Settings) -> None:
     answers = ", ".join(f"{arms.get(arm, arm)} {n:,}" for arm, n in found.answers.items())
     training = clock(found.adapter_s) if found.adapter_s else "not measured here yet"
     adapter = "there" if found.adapter_ready else f"built unless it is kept; training: {training}"
+    if settings.as_is:
+        adapter = "none: the model is audited as it is"
     rows = [
         ["model", found.model],
         ["story, recipe", f"{found.story}, {found.recipe}"],

@@ -1,13 +1,13 @@
-"""Carries out a plan: shard by shard, in plan order, from where a killed run stopped."""
+"""Carries out a plan: shard by shard, appended in plan order, from where a killed run stopped."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from harness.errors import BackendError
+from harness.errors import BackendError, StoreError
 from harness.plan import Plan, answer_keys, count_answers
 from harness.records import Answer, Request
 from harness.store import RunFolder
@@ -18,6 +18,17 @@ class Generates(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Answer]:
         """Per request its greedy answer and then its samples in ascending order."""
+        ...
+
+
+@runtime_checkable
+class GeneratesShards(Protocol):
+    """What a backend may offer that answers several shards at a time."""
+
+    def generate_shards(
+        self, shards: Mapping[int, Sequence[Request]]
+    ) -> Iterator[tuple[int, list[Answer]]]:
+        """Yield (number, answers) of every shard, in the order in which they are done."""
         ...
 
 
@@ -60,17 +71,75 @@ def execute(
     """
     whole = run.keep_whole_shards(plan.expected())
     sizes = [sum(count_answers(request) for request in shard) for shard in plan.shards]
-    resumed = done = sum(sizes[:whole])
+    order = _InOrder(plan, run, whole)
+    resumed = done = sum(sizes[: order.next]) + sum(sizes[at] for at in order.ahead)
     report = on_progress or (lambda progress: None)
     report(_progress(plan, done=done, resumed=resumed))
     started = time.monotonic()
-    for shard, size in zip(plan.shards[whole:], sizes[whole:], strict=True):
-        answers = backend.generate(shard)
-        _check(shard, answers)
-        run.append_shard(answers)
-        done += size
+    missing = {at: plan.shards[at] for at in range(order.next, len(sizes)) if at not in order.ahead}
+    for at, answers in _generate(backend, missing):
+        _check(plan.shards[at], answers)
+        order.add(at, answers)
+        done += sizes[at]
         report(_progress(plan, done=done, resumed=resumed))
     return Executed(answers=done - resumed, seconds=time.monotonic() - started, resumed=resumed)
+
+
+class _InOrder:
+    """Appends shards in plan order, in whatever order they are done.
+
+    `next` is the number of the first shard that is not appended, `ahead` holds those behind
+    it that lie beside the answers, of this process or of an earlier one.
+    """
+
+    def __init__(self, plan: Plan, run: RunFolder, whole: int) -> None:
+        self._run = run
+        self.next = whole
+        self.ahead: set[int] = set()
+        for at in run.shards_ahead():
+            if whole <= at < len(plan.shards) and self._is_whole(plan.shards[at], at):
+                self.ahead.add(at)
+            else:
+                run.drop_ahead(at)
+        self._append_kept()
+
+    def _is_whole(self, shard: Sequence[Request], at: int) -> bool:
+        try:
+            return _fits(shard, self._run.take_ahead(at))
+        except StoreError:  # damaged: generated again
+            return False
+
+    def add(self, at: int, answers: Sequence[Answer]) -> None:
+        """Append a shard, or keep it until those before it are there."""
+        if at != self.next:
+            self._run.keep_ahead(at, answers)
+            self.ahead.add(at)
+            return
+        self._run.append_shard(answers)
+        self.next += 1
+        self._append_kept()
+
+    def _append_kept(self) -> None:
+        while self.next in self.ahead:
+            self._run.append_shard(self._run.take_ahead(self.next))
+            self._run.drop_ahead(self.next)
+            self.ahead.remove(self.next)
+            self.next += 1
+
+
+def _generate(
+    backend: Generates, shards: Mapping[int, Sequence[Request]]
+) -> Iterator[tuple[int, list[Answer]]]:
+    """(number, answers) of every shard: by the backend as they are done, or one by one."""
+    if isinstance(backend, GeneratesShards):
+        yield from backend.generate_shards(shards)
+        return
+    for at, shard in shards.items():
+        yield at, backend.generate(shard)
+
+
+def _fits(shard: Sequence[Request], answers: Sequence[Answer]) -> bool:
+    return list(answer_keys(shard)) == [(one.request_id, one.sample) for one in answers]
 
 
 def _progress(plan: Plan, *, done: int, resumed: int) -> Progress:
@@ -78,10 +147,9 @@ def _progress(plan: Plan, *, done: int, resumed: int) -> Progress:
 
 
 def _check(shard: Sequence[Request], answers: Sequence[Answer]) -> None:
-    asked = list(answer_keys(shard))
-    given = [(answer.request_id, answer.sample) for answer in answers]
-    if asked != given:
+    if not _fits(shard, answers):
+        asked = sum(count_answers(request) for request in shard)
         raise BackendError(
-            f"the backend gave {len(given)} answers where {len(asked)} were asked, or in "
+            f"the backend gave {len(answers)} answers where {asked} were asked, or in "
             "another order: they would be read as answers to other questions"
         )

@@ -39,6 +39,7 @@ class Opened:
     found: Mapping[str, Any] = field(default_factory=dict)  # for run.json, not for the plan
     warnings: tuple[str, ...] = ()  # for the report
     late_warnings: Callable[[], tuple[str, ...]] = tuple  # known once all is answered
+    close: Callable[[], None] = lambda: None  # gives back what was started for it
 
 
 # Specification, adapter folder, and chats on which the model is tried first.

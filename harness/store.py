@@ -34,6 +34,7 @@ QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
     "summary.json",
 )
 LOCK = ".lock"
+_AHEAD = ".ahead-{:06d}.jsonl"  # a shard that was done before an earlier one
 _RUN_NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{12}(-\d+)?$")
 
 Kind = TypeVar("Kind")
@@ -251,6 +252,23 @@ class RunFolder:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+
+    def keep_ahead(self, at: int, answers: Sequence[Answer]) -> None:
+        """Keep the answers of shard `at` until those before it are appended."""
+        self.write_records(_AHEAD.format(at), answers)
+
+    def take_ahead(self, at: int) -> list[Answer]:
+        """The answers of shard `at` as kept ahead. Raises StoreError when they are damaged."""
+        return list(self.read_records(_AHEAD.format(at), Answer))
+
+    def drop_ahead(self, at: int) -> None:
+        """Forget shard `at`, which is appended by now or is to be generated again."""
+        (self.path / _AHEAD.format(at)).unlink(missing_ok=True)
+
+    def shards_ahead(self) -> list[int]:
+        """The numbers of the shards kept ahead, ascending."""
+        found = self.path.glob(_AHEAD.partition("{")[0] + "*.jsonl")
+        return sorted(int(path.name.split("-")[1].removesuffix(".jsonl")) for path in found)
 
 
 def list_runs(out: Path) -> list[Path]:
