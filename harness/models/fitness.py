@@ -58,7 +58,8 @@ def _named(spec: ModelSpec) -> Finding:
     base = spec.base + (f" at revision {spec.revision}" if spec.revision else "")
     if spec.adapter:
         return _told("adapter", f"{spec.adapter} on base {base}")
-    return _told("base", base + (", audited as it is" if spec.as_is else ", an adapter is trained"))
+    what = "audited as it is" if spec.as_is else "an adapter is trained unless one is kept"
+    return _told("base", f"{base}, {what}")
 
 
 def _quantised(spec: ModelSpec) -> Finding:

@@ -90,7 +90,7 @@ def memory() -> list[Finding]:
 
 
 def disk() -> list[Finding]:
-    """Room and leave to write where built things and the hub's files go."""
+    """Room and leave to write where built things go."""
     place = home()
     free, nearest = free_disk_gib(place), _nearest(place)
     state: State = "ok"
@@ -99,11 +99,9 @@ def disk() -> list[Finding]:
         state, advice = "broken", "it cannot be written to: set BORDOR_HOME to a folder of yours"
     elif free < _LOWEST_DISK_GIB:
         state, advice = "broken", "make room, or set BORDOR_HOME to a larger disk"
-    cache = cache_folder()
     return [
         Finding(area="machine", name="disk", value=f"{free:.1f} GiB free in {place}",
-                state=state, advice=advice),
-        Finding(area="hub", name="cache", value=f"{free_disk_gib(cache):.1f} GiB free in {cache}"),
+                state=state, advice=advice)
     ]  # fmt: skip
 
 
@@ -149,7 +147,7 @@ def encoder() -> list[Finding]:
 
 
 def hub() -> list[Finding]:
-    """Whether the hub answers within REACH_S, and whether a token is there (never which)."""
+    """Whether the hub answers within REACH_S, whether a token is there (never which), its cache."""
     from huggingface_hub import constants, get_token
 
     token = "there (not shown)" if get_token() else "none: gated models need 'hf auth login'"
@@ -160,9 +158,11 @@ def hub() -> list[Finding]:
         value = f"{place} answers"
     else:
         value = f"{place} does not answer within {REACH_S:.0f} s; shipped models need no network"
+    cache = cache_folder()
     return [
-        Finding(area="hub", name="hub", value=value, state="note"),
+        Finding(area="hub", name="hub", value=value),
         Finding(area="hub", name="token", value=token),
+        Finding(area="hub", name="cache", value=f"{free_disk_gib(cache):.1f} GiB free in {cache}"),
     ]
 
 
