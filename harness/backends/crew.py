@@ -17,7 +17,7 @@ from typing import Any
 from harness.backends.batches import Batch
 
 SMALL = 50_000_000  # parameters up to which products are too small to share among threads
-_FEWEST = 8  # requests that each worker must at least get of a batch that is dealt out
+_FEWEST = 8  # requests that a worker gets at least of a batch that is dealt out
 
 Run = Callable[[Batch, Any], dict[Any, Any]]
 Split = Callable[[Batch, BaseException], list[Batch]]
@@ -33,9 +33,9 @@ def worker_count(model: Any) -> int:
 
 
 def deal(batches: Iterable[Batch], workers: int) -> Iterator[Batch]:
-    """Cut every large batch into one for each worker, each with every length of prompt."""
+    """Cut every batch into one for each worker, or fewer, each with every length of prompt."""
     for batch in batches:
-        ways = workers if len(batch.requests) >= workers * _FEWEST else 1
+        ways = max(1, min(workers, len(batch.requests) // _FEWEST))
         for way in range(ways):
             yield Batch(arm=batch.arm, prefix=batch.prefix, requests=batch.requests[way::ways])
 

@@ -57,9 +57,8 @@ def _print(found: Sequence[Finding]) -> None:
     else:  # one line each, for logs and grep
         for one in shown:
             line = f"{one.state:8} {one.area}: {one.name}: {one.value}"
-            typer.echo(
-                printable(line.replace("\n", " ")) + (f" -> {one.advice}" * bool(one.advice))
-            )
+            line += f" -> {one.advice}" * bool(one.advice)
+            typer.echo(printable(line.replace("\n", " ")))
     bad = broken(found)
     names = ", ".join(one.name for one in bad)
     typer.echo(f"broken: {names}" if bad else "all that is needed works")
