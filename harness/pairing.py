@@ -23,6 +23,9 @@ _GRADED = ("question_id", "variant", "request_id", "arm", "sample", "suite", "cl
 # What makes a model the one it is: equal in two audits of one model.
 IDENTITY = ("base_hash", "revision", "adapter_hash", "quantisation", "double_quantisation",
             "template_hash")  # fmt: skip
+# How answers are drawn: equal in two audits that can be paired.
+_SAMPLING = {"temperature": "temperature", "top_p": "top_p", "top_k": "top_k",
+             "max_new_tokens": "longest answer"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,8 @@ def differences(first: Sequence[Audit], second: Sequence[Audit]) -> Apart:
         for what, left, right in (("suites", one.suites, other.suites),
                                   ("variants", one.variants, other.variants)):  # fmt: skip
             unlike += _missing(what, one, left, other, right)
-        for key, title in (("temperature", "temperature"), ("max_new_tokens", "longest answer")):
-            a, b = (side.about.get("sampling", {}).get(key) for side in (one, other))
+        for key, title in _SAMPLING.items():
+            a, b = (side.about.get("sampling", {}).get(key, "not set") for side in (one, other))
             if a != b:
                 unlike.append(f"{title} differs: {a} in {one.label}, {b} in {other.label}")
         changed = sum(

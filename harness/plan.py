@@ -90,6 +90,8 @@ def make_plan(
     context: int | None = None,
     control: bool = True,
     floor: int = FLOOR_REQUESTS,
+    top_p: float | None = None,
+    top_k: int | None = None,
     shard_requests: int = SHARD_REQUESTS,
 ) -> Plan:
     """Lay out the grid of `questions` x `variants`.
@@ -97,6 +99,8 @@ def make_plan(
     encode: messages to rendered prompt and token ids. put: question text and variant
     (and seed=) to messages. identity: what the model is, as plain data; it shapes the
     hash only. context: tokens that prompt and answer may take together, None for any.
+    top_p, top_k: what samples are drawn from, None for all tokens; the arms without samples
+    do not have them.
     Raises UsageError when there is nothing to ask or a prompt does not fit.
     """
     if not questions or not variants:
@@ -107,7 +111,8 @@ def make_plan(
     make = functools.partial(
         _requests, temperature=temperature, max_new_tokens=max_new_tokens, seed=seed
     )
-    adapter = make(cells, arm="adapter", samples=samples)
+    top_p, top_k = (top_p, top_k) if samples else (None, None)
+    adapter = make(cells, arm="adapter", samples=samples, top_p=top_p, top_k=top_k)
     arms = [adapter]
     if control:
         first = {key: ids for key, ids in cells.items() if key[1] == variants[0].id}
@@ -163,12 +168,14 @@ def _check_fit(cells: _Cells, *, context: int, max_new_tokens: int) -> None:
 
 
 def _requests(
-    cells: _Cells, *, arm: str, samples: int, temperature: float, max_new_tokens: int, seed: int
-) -> list[Request]:
+    cells: _Cells, *, arm: str, samples: int, temperature: float, max_new_tokens: int, seed: int,
+    top_p: float | None = None, top_k: int | None = None,
+) -> list[Request]:  # fmt: skip
     """One request for each distinct prompt, in the order of the prompts.
 
     So prompts that begin alike lie in one shard, and share what they begin with.
     """
+    limits = () if top_p is None and top_k is None else (repr((top_p, top_k)),)
     merged: dict[tuple[str, tuple[int, ...], _Said], list[tuple[str, str]]] = {}
     for cell, prompt in cells.items():
         merged.setdefault(prompt, []).append(cell)
@@ -180,6 +187,7 @@ def _requests(
                 json.dumps(ids),
                 repr((samples, temperature, max_new_tokens, seed)),
                 *map(repr, said),
+                *limits,
             ),
             arm=arm,
             prompt=prompt,
@@ -190,6 +198,8 @@ def _requests(
             max_new_tokens=max_new_tokens,
             seed=seed,
             messages=said,
+            top_p=top_p,
+            top_k=top_k,
         )
         for (prompt, ids, said), served in merged.items()
     ]
@@ -205,9 +215,10 @@ def _floor(adapter: Sequence[Request], *, count: int, seed: int) -> list[Request
     chosen = list(adapter)
     stream(seed, "floor").shuffle(chosen)
     repeats = [
-        replace(request, id=content_hash("floor", request.id), arm="floor", samples=0)
+        replace(request, id=content_hash("floor", request.id), arm="floor", samples=0,
+                top_p=None, top_k=None)
         for request in chosen[:count]
-    ]
+    ]  # fmt: skip
     return sorted(repeats, key=lambda request: (request.prompt, request.id))
 
 

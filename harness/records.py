@@ -14,11 +14,12 @@ import json
 import types
 import typing
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
 Record = TypeVar("Record")
+UNSAID = "unsaid"  # marks a field that is left out of the line while it is None
 
 
 class Exposure(StrEnum):
@@ -161,7 +162,8 @@ class Request:
 
     `arm` is "adapter" for the model under audit, "base" for the control without the
     adapter, "floor" for the repeat that measures the noise floor. Sample 0 is greedy,
-    1..samples are drawn at `temperature`, each from a stream of its own.
+    1..samples are drawn at `temperature`, each from a stream of its own, where `top_k` or
+    `top_p` is set only from the likeliest tokens; unset they are in no file and no hash.
     `cells` are the (question id, variant id) pairs that this prompt serves. `messages`
     are the (role, content) of the chat where a server renders it; `token_ids` are empty then.
     """
@@ -176,6 +178,8 @@ class Request:
     max_new_tokens: int
     seed: int
     messages: tuple[tuple[str, str], ...] = ()
+    top_p: float | None = field(default=None, metadata={UNSAID: True})
+    top_k: int | None = field(default=None, metadata={UNSAID: True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +235,11 @@ class GradedAnswer:
 
 def to_json(record: Any) -> str:
     """Return `record` as one line of JSON with sorted keys, the same bytes everywhere."""
-    return json.dumps(dataclasses.asdict(record), ensure_ascii=False, sort_keys=True)
+    data = dataclasses.asdict(record)
+    for name in _unsaid(type(record)):
+        if data[name] is None:
+            del data[name]
+    return json.dumps(data, ensure_ascii=False, sort_keys=True)
 
 
 def from_json(kind: type[Record], line: str) -> Record:
@@ -252,6 +260,12 @@ def from_dict(kind: type[Record], data: dict[str, Any]) -> Record:
         plain, convert = fields[key]
         found[key] = value if type(value) is plain or value is None else convert(value)
     return kind(**found)
+
+
+@functools.cache
+def _unsaid(kind: type) -> tuple[str, ...]:
+    """The fields of `kind` that `UNSAID` marks."""
+    return tuple(one.name for one in dataclasses.fields(kind) if UNSAID in one.metadata)
 
 
 Converter = Callable[[Any], Any]

@@ -19,6 +19,7 @@ from harness.backends.plain import PlainRunner
 from harness.backends.sampling import choose, uniforms
 from harness.backends.shared_prefix import SharedPrefixRunner, UnsupportedArchitecture
 from harness.backends.tree import Tree
+from harness.backends.warping import check_sampling, restriction_of
 from harness.errors import BackendError
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
@@ -124,10 +125,7 @@ class TransformersBackend:
                 f"request {request.id}: its prompt has {len(request.token_ids)} tokens, and the "
                 f"model reads {context}: shorten the system prompt or the passage"
             )
-        if request.samples and request.temperature <= 0:
-            raise BackendError(
-                f"request {request.id}: samples need a temperature above 0; sample 0 is greedy"
-            )
+        check_sampling(request)
 
     def _run(self, batch: Batch, runner: Any) -> dict[tuple[str, str], list[Answer]]:
         """Answer one batch, in whatever thread."""
@@ -152,6 +150,7 @@ class TransformersBackend:
             if sample:
                 uniform_RS[row] = uniforms(requests[at], sample, steps)
         warmth_N = np.array([request.temperature or 1.0 for request in requests])
+        restriction_N = restriction_of(requests)
         length_N = np.array([len(request.token_ids) for request in requests])
         device = self._model.device
         logits_LV = runner.prefill(
@@ -159,7 +158,7 @@ class TransformersBackend:
             arm=batch.arm, lines=len(rows), steps=steps,
         )  # fmt: skip
         while True:
-            _draw(tree, logits_LV, sample_R, warmth_N, uniform_RS)
+            _draw(tree, logits_LV, sample_R, warmth_N, uniform_RS, restriction_N)
             if tree.done:
                 break
             moves = tree.advance()
@@ -228,7 +227,9 @@ class TransformersBackend:
         return shared
 
 
-def _draw(tree: Tree, logits_LV: Any, sample_R: Any, warmth_N: Any, uniform_RS: Any) -> None:
+def _draw(
+    tree: Tree, logits_LV: Any, sample_R: Any, warmth_N: Any, uniform_RS: Any, restriction_N: Any
+) -> None:
     """Draw the next token of every row that goes on, and note it in the tree."""
     import numpy as np
     import torch
@@ -239,8 +240,9 @@ def _draw(tree: Tree, logits_LV: Any, sample_R: Any, warmth_N: Any, uniform_RS: 
     uniform_LK = np.zeros((len(tree.prompt_L), most))
     uniform_LK[tree.line[drawn], place[drawn]] = uniform_RS[tree.rows[drawn], tree.step]
     ids_LK, scores_LK, entropy_L = choose(
-        logits_LV, torch.from_numpy(warmth_N[tree.prompt_L]), torch.from_numpy(uniform_LK)
-    )
+        logits_LV, torch.from_numpy(warmth_N[tree.prompt_L]), torch.from_numpy(uniform_LK),
+        restriction_N and restriction_N.of(tree.prompt_L),
+    )  # fmt: skip
     column = np.where(drawn, place + 1, 0)
     tree.record(
         ids_LK.numpy()[tree.line, column],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.backends.warping import Restriction
 from harness.records import Request
 from harness.seeds import derive_seed
 
@@ -24,15 +25,18 @@ def uniforms(request: Request, sample: int, steps: int) -> Any:
     return np.random.Generator(np.random.Philox(key=key)).random(steps)
 
 
-def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, Any, Any]:
+def choose(
+    logits_LV: Any, temperature_L: Any, uniform_LK: Any, restriction: Restriction | None = None
+) -> tuple[Any, Any, Any]:
     """Choose tokens for L lines, each with a greedy row and up to K drawn ones.
 
     uniform_LK: float64 on the CPU, one for each drawn row of the line, anything where
-    there is none; K may be 0. Returns ids int64 [L, K + 1], column 0 the most likely
-    token and column k the one at which the cumulative softmax(logits / temperature), in
-    float64, passes the row's uniform; their log-probabilities at temperature 1 in nats,
-    float64 [L, K + 1]; and the entropy of the whole distribution at temperature 1 in nats,
-    float64 [L], good to four digits; all on the CPU.
+    there is none; K may be 0. restriction: which tokens may be drawn, None for all. Returns
+    ids int64 [L, K + 1], column 0 the most likely token and column k the one at which the
+    cumulative softmax(logits / temperature), in float64, passes the row's uniform; their
+    log-probabilities at temperature 1 in nats, float64 [L, K + 1]; and the entropy of the
+    whole distribution at temperature 1 in nats, float64 [L], good to four digits; all on the
+    CPU, and the last two of the unrestricted distribution.
     """
     import torch
 
@@ -46,7 +50,9 @@ def choose(logits_LV: Any, temperature_L: Any, uniform_LK: Any) -> tuple[Any, An
         top_L = logits_LV.gather(1, best_L)
         mass_LV = logits_LV.double()
         mass_LV.sub_(top_L).div_(temperature_L.to(device)[:, None]).exp_()
-        plain = bool((temperature_L == 1).all())
+        if restriction is not None:
+            mass_LV.masked_fill_(restriction.ruled_out(logits_LV, temperature_L), 0.0)
+        plain = restriction is None and bool((temperature_L == 1).all())
         mean_L = _weighted(logits_LV, mass_LV if plain else None)
         torch.cumsum(mass_LV, dim=-1, out=mass_LV)
         if plain:
