@@ -65,6 +65,8 @@ class Settings:
     suites: tuple[str, ...] = ()  # all where empty
     variants: tuple[str, ...] = ()  # all where empty
     temperature: float = 1.0
+    top_p: float | None = None  # samples come from all tokens where neither is set
+    top_k: int | None = None
     max_new_tokens: int = 64
     quantisation: str | None = None  # instead of the one the model's file or card names
     base: str | None = None  # under an adapter folder, or the control's name on a server
@@ -80,7 +82,8 @@ class Settings:
         words = ["bordor", "audit", self.model]
         standard = Settings(model=self.model)
         for name in ("story", "recipe", "seeds", "limit", "suites", "variants", "temperature",
-                     "max_new_tokens", "quantisation", "base", "seed"):  # fmt: skip
+                     "top_p", "top_k", "max_new_tokens", "quantisation", "base",
+                     "seed"):  # fmt: skip
             value = getattr(self, name)
             if value != getattr(standard, name):
                 shown = ",".join(value) if isinstance(value, tuple) else str(value)
@@ -208,6 +211,8 @@ def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> O
         base=settings.base,
         samples=settings.seeds,
         temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
         max_new_tokens=settings.max_new_tokens,
         seed=settings.seed,
     )
@@ -241,6 +246,8 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
             "exposure": subject.exposure,
         },
         context=opened.context,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
         control=opened.control and not subject.spec.as_is,
     )
     asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
@@ -312,6 +319,7 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         "sampling": {
             "seeds": settings.seeds,
             "temperature": settings.temperature,
+            **_set(top_p=settings.top_p, top_k=settings.top_k),
             "max_new_tokens": settings.max_new_tokens,
             "seed": settings.seed,
         },
@@ -340,6 +348,10 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         ),
         **provenance(),
     }
+
+
+def _set(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _warned(sentences: list[str]) -> dict[str, Any]:

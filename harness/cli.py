@@ -95,6 +95,15 @@ def audit(
         str | None, typer.Option(help="Variants by name, with commas between. [default: all]")
     ] = None,
     temperature: Annotated[float, typer.Option(help="Of the sampled answers, above 0.")] = 1.0,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            help="Draw from the likeliest tokens that hold this probability. [default: 1]"
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Draw from this many likeliest tokens. [default: all]")
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
     quantisation: Annotated[
         str | None,
@@ -132,11 +141,13 @@ def audit(
 
     if not temperature > 0 or temperature == float("inf"):
         raise UsageError(f"--temperature is {temperature}; sampling needs one above 0")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise UsageError(f"--top-p is {top_p}; it must be above 0 and at most 1")
     settings = Settings(
         model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
         suites=split_names(suites), variants=split_names(variants), temperature=temperature,
-        max_new_tokens=max_new_tokens, quantisation=quantisation, seed=seed, fresh=fresh,
-        base=base, as_is=as_is,
+        top_p=None if top_p == 1 else top_p, top_k=top_k, max_new_tokens=max_new_tokens,
+        quantisation=quantisation, seed=seed, fresh=fresh, base=base, as_is=as_is,
         server=ServerOptions(concurrency=concurrency, timeout_s=timeout),
         ray=ray_options(
             executor, actors=actors, cpus=cpus_per_actor, gpus=gpus_per_actor,

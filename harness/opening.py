@@ -12,6 +12,7 @@ from harness.execute import Generates
 from harness.plan import Messages
 
 if TYPE_CHECKING:
+    from harness.models.resident import Resident
     from harness.specs import ModelSpec
 
 
@@ -62,9 +63,16 @@ class ServerOptions:
         return [flag for flag, value in named.items() if value is not None]
 
 
-def open_local(spec: ModelSpec, adapter: Path | None, chats: Sequence[Messages]) -> Opened:
+def open_local(
+    spec: ModelSpec,
+    adapter: Path | None,
+    chats: Sequence[Messages],
+    *,
+    resident: Resident | None = None,
+) -> Opened:
     """Load a model with its adapter into this process.
 
+    resident: holds the base between audits; without one it is loaded for this one alone.
     Raises ModelError when it cannot be loaded, or when its adapter changes no logit.
     """
     from harness.backends.local import TransformersBackend
@@ -72,7 +80,8 @@ def open_local(spec: ModelSpec, adapter: Path | None, chats: Sequence[Messages])
     from harness.models.proof import prove_adapter_acts
     from harness.models.template import encode_prompt
 
-    loaded = load_model(spec, adapter=adapter)
+    load = resident.attach if resident else load_model
+    loaded = load(spec, adapter=adapter)
     difference = None
     if adapter:  # before the backend takes the model over
         prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
@@ -94,6 +103,8 @@ def open_server(
     temperature: float,
     max_new_tokens: int,
     seed: int,
+    top_p: float | None = None,
+    top_k: int | None = None,
 ) -> Opened:
     """Reach a server and see, on `chats`, what it does with seeds, samples and the rest.
 
@@ -119,6 +130,8 @@ def open_server(
         temperature=temperature,
         max_tokens=max_new_tokens,
         seed=seed,
+        top_p=top_p,
+        top_k=top_k,
     )
 
     def late() -> tuple[str, ...]:

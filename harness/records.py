@@ -236,7 +236,7 @@ class GradedAnswer:
 def to_json(record: Any) -> str:
     """Return `record` as one line of JSON with sorted keys, the same bytes everywhere."""
     data = dataclasses.asdict(record)
-    for name in _unsaid(type(record)):
+    for name in _unsaid(typing.cast(Hashable, type(record))):
         if data[name] is None:
             del data[name]
     return json.dumps(data, ensure_ascii=False, sort_keys=True)

@@ -171,9 +171,22 @@ def test_other_settings_do_not_resume_a_run(adapter, tmp_path):
         audit(small(adapter, tmp_path), open_backend=scripted(),
               on_progress=stop_after_the_first_shard)  # fmt: skip
     (unfinished,) = list_runs(tmp_path)
-    other = audit(small(adapter, tmp_path, temperature=0.5), open_backend=scripted())
-    assert other != unfinished
-    assert not RunFolder.open(unfinished).finished
+    for changes in ({"temperature": 0.5}, {"top_p": 0.9}, {"top_k": 5}):
+        other = audit(small(adapter, tmp_path, **changes), open_backend=scripted())
+        assert other != unfinished
+        assert not RunFolder.open(unfinished).finished
+
+
+def test_top_p_and_top_k_stand_in_the_run_the_plan_and_the_command(adapter, tmp_path):
+    path = audit(small(adapter, tmp_path, top_p=0.9, top_k=5), open_backend=scripted())
+    about = RunFolder.open(path).about()
+    assert about["sampling"]["top_p"] == 0.9 and about["sampling"]["top_k"] == 5
+    assert "--top-p 0.9 --top-k 5" in about["command"]
+    assert r"sampling.top\_p | 0.9" in (path / "report.md").read_text()
+    drawn = [r for r in RunFolder.open(path).read_records("plan.jsonl", Request) if r.samples]
+    assert drawn and {(r.top_p, r.top_k) for r in drawn} == {(0.9, 5)}
+    plain = RunFolder.open(audit(small(adapter, tmp_path), open_backend=scripted())).about()
+    assert not {"top_p", "top_k"} & plain["sampling"].keys()
 
 
 def test_a_backend_that_answers_something_else_is_stopped(adapter, tmp_path):

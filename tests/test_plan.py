@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plan import make_plan
-from harness.records import Question, Variant
+from harness.records import Question, Request, Variant, from_json, to_json
 
 PLAIN = Variant(id="plain", title="as it is", system=None)
 LOWER = Variant(id="lower", title="lower case", system=None, lower=True)
@@ -75,6 +75,8 @@ def test_the_plan_depends_on_content_and_not_on_order():
 CHANGES = [
     {"samples": 3},
     {"temperature": 0.7},
+    {"top_p": 0.9},
+    {"top_k": 5},
     {"max_new_tokens": 9},
     {"seed": 1},
     {"identity": {"name": "another"}},
@@ -87,6 +89,25 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 def test_whatever_shapes_answers_changes_the_hash(change):
     assert plan_of(QUESTIONS, **change).hash != plan_of(QUESTIONS).hash
+
+
+def test_without_top_p_and_top_k_a_plan_and_its_lines_are_those_of_before_there_were_any():
+    before = plan_of(QUESTIONS)
+    assert before.hash == "8d9321118a0b"
+    assert plan_of(QUESTIONS, top_p=None, top_k=None) == before
+    line = to_json(before.requests[0])
+    assert "top_" not in line
+    assert from_json(Request, line) == before.requests[0]
+    assert plan_of(QUESTIONS, samples=0, top_k=5) == plan_of(QUESTIONS, samples=0)
+
+
+def test_top_p_and_top_k_are_of_the_drawn_requests_and_in_their_lines():
+    plan = plan_of(QUESTIONS, top_p=0.9, top_k=5)
+    drawn = [r for r in plan.requests if r.arm == "adapter"]
+    assert {(r.top_p, r.top_k) for r in drawn} == {(0.9, 5)}
+    assert {(r.top_p, r.top_k) for r in plan.requests if r.arm != "adapter"} == {(None, None)}
+    assert all(from_json(Request, to_json(r)) == r for r in plan.requests)
+    assert not {r.id for r in drawn} & {r.id for r in plan_of(QUESTIONS).requests}
 
 
 def test_another_question_changes_the_hash_but_not_the_other_requests():

@@ -121,13 +121,14 @@ class ChatClient:
         max_tokens: int,
         seed: int | None,
         logprobs: bool,
-        whole: bool,
+        top_p: float | None,
+        top_k: int | None = None,
         label: str,
     ) -> Reply:
         """Ask for `n` choices of one chat; there may come fewer, but never none.
 
-        seed: None to send none. whole: whether to send top_p 1, for servers have other
-        defaults, and the draw is to be from all tokens. label: names the request in an error.
+        seed, top_p, top_k: None to send none; the last two go with drawn requests only, and
+        top_k as vLLM has it beside OpenAI's fields. label: names the request in an error.
         Raises RequestRefusedError on a 4xx that trying again does not mend, BackendError
         when no try gave an answer.
         """
@@ -137,8 +138,10 @@ class ChatClient:
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
-        if temperature > 0 and whole:
-            body["top_p"] = 1.0
+        if temperature > 0 and top_p is not None:
+            body["top_p"] = top_p
+        if temperature > 0 and top_k is not None:
+            body["extra_body"] = {"top_k": top_k}
         if n > 1:
             body["n"] = n
         if seed is not None:

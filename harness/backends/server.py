@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from harness.backends.chat_client import ChatClient, Choice, Reply
+from harness.backends.warping import check_sampling
 from harness.errors import BackendError, UsageError
 from harness.records import Answer, Request
 from harness.seeds import derive_seed
@@ -33,7 +34,8 @@ class Offers:
 
     `n` may be "repeated" besides: as many choices as asked, but all from one random stream.
     `sampling` is "no" where temperature does not change the answers. `top_p` 1 may be
-    refused (text-generation-inference wants it below 1).
+    refused (text-generation-inference wants it below 1). `top_k` is "not asked" where the
+    audit has none.
     """
 
     n: str = "yes"
@@ -41,10 +43,11 @@ class Offers:
     logprobs: str = "yes"
     top_p: str = "yes"
     sampling: str = "yes"
+    top_k: str = "not asked"
 
     def to_data(self) -> dict[str, str]:
         """Plain data for run.json."""
-        return asdict(self)
+        return {field: seen for field, seen in asdict(self).items() if seen != "not asked"}
 
 
 class ServerBackend:
@@ -149,10 +152,16 @@ class ServerBackend:
         max_tokens: int,
         seed: int | None,
         label: str,
+        top_p: float | None = None,
+        top_k: int | None = None,
         arm: str = "adapter",
         offers: Offers | None = None,
     ) -> Reply:
-        """One request, with the fields that the server takes."""
+        """One request, with the fields that the server takes.
+
+        Without a top_p, 1 is sent: servers have other defaults, and the draw is to be from
+        all tokens.
+        """
         offers = offers or self.offers
         model = self.base if arm == "base" else self.name
         if model is None:
@@ -167,7 +176,8 @@ class ServerBackend:
             max_tokens=max_tokens,
             seed=None if offers.seed == "refused" else seed,
             logprobs=offers.logprobs == "yes",
-            whole=offers.top_p == "yes",
+            top_p=None if offers.top_p == "refused" else top_p or 1.0,
+            top_k=None if offers.top_k == "refused" else top_k,
             label=f"{label} (model '{model}')",
         )
 
@@ -176,10 +186,7 @@ class ServerBackend:
             raise BackendError(
                 f"request {request.id} holds no messages: it was planned for another backend"
             )
-        if request.samples and request.temperature <= 0:
-            raise BackendError(
-                f"request {request.id}: samples need a temperature above 0; sample 0 is greedy"
-            )
+        check_sampling(request)
 
     def _parts(self, request: Request) -> list[range]:
         """The samples of a request, cut into what is asked for at once."""
@@ -219,6 +226,8 @@ class ServerBackend:
             max_tokens=request.max_new_tokens,
             seed=request_seed(request, part[0]),
             label=f"request {request.id}, sample {part[0]}",
+            top_p=request.top_p,
+            top_k=request.top_k,
             arm=request.arm,
         )
         return list(reply.choices[: len(part)])

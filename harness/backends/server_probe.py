@@ -1,9 +1,10 @@
-"""Finding out what a server does with `n`, `seed`, `logprobs` and temperature, by asking.
+"""Finding out what a server does with `n`, `seed`, `logprobs`, temperature and the rest.
 
 A field may be refused (HTTP 4xx), ignored without a word, or honoured; only answers tell.
 The requests of the second round run at the same time, as those of the audit will: a server
 that keeps one random state for all (transformers serve) honours a seed only when alone. They
 are drawn hot: a model may be so sure at temperature 1 that every draw is its greedy answer.
+A top_p or top_k that leaves only the likeliest token must give the greedy answer even then.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from harness.seeds import derive_seed
 _TOGETHER = 2  # choices asked for at once
 _HOT = 2.0  # the highest temperature of the interface
 _TOKENS = 16  # of a probe's answer at most
+_STRICTEST = {"top_p": 1e-6, "top_k": 1}  # only the likeliest token may be drawn
 
-_NOTHING = Offers(seed="refused", logprobs="refused", top_p="refused")  # a plain request
+# A plain request.
+_NOTHING = Offers(seed="refused", logprobs="refused", top_p="refused", top_k="refused")
 
 Chat = tuple[tuple[str, str], ...]
 
@@ -53,13 +56,16 @@ def probe(
     temperature: float,
     max_tokens: int,
     seed: int,
+    top_p: float | None = None,
+    top_k: int | None = None,
 ) -> Probed:
     """Ask the audit's own first `chats`, and set `backend.offers` to what is seen.
 
     samples: drawn answers of each prompt in the audit; with 0, sampling is not looked at.
+    top_p, top_k: those of the audit; None for none.
     Raises BackendError when the server does not answer a plain request.
     """
-    ask = _Asker(backend, max_tokens=max_tokens, seed=seed)
+    ask = _Asker(backend, max_tokens=max_tokens, seed=seed, limits=_given(top_p, top_k))
     try:
         first = ask(chats[0], offers=_NOTHING)
     except RequestRefusedError as error:
@@ -76,15 +82,27 @@ def probe(
         offers=offers,
         answered_as=first.model,
         software=first.software,
-        notes=tuple(_notes(backend, offers, first)),
+        notes=tuple(_notes(backend, offers, first, ask.limits)),
     )
 
 
-class _Asker:
-    """One probe request after the other, or several at once, under fixed settings."""
+def _given(top_p: float | None, top_k: int | None) -> dict[str, float]:
+    """The limits that the audit has, by field."""
+    limits = {"top_p": top_p, "top_k": top_k}
+    return {field: value for field, value in limits.items() if value is not None}
 
-    def __init__(self, backend: ServerBackend, *, max_tokens: int, seed: int) -> None:
+
+class _Asker:
+    """One probe request after the other, or several at once, under fixed settings.
+
+    `limits`: the audit's own top_p and top_k.
+    """
+
+    def __init__(
+        self, backend: ServerBackend, *, max_tokens: int, seed: int, limits: dict[str, float]
+    ) -> None:
         self.backend = backend
+        self.limits = limits
         self._max_tokens = min(max_tokens, _TOKENS)
         self._seed = seed
 
@@ -96,8 +114,9 @@ class _Asker:
         temperature: float = 0.0,
         n: int = 1,
         draw: int = 0,
+        limits: dict[str, float] | None = None,
     ) -> Reply:
-        """draw: which seed; the same number gives the same one."""
+        """draw: which seed; the same number gives the same one. limits: top_p and top_k."""
         return self.backend.ask(
             chat,
             n=n,
@@ -106,6 +125,7 @@ class _Asker:
             seed=derive_seed(self._seed, "probe", draw) >> 32,
             label="a probe",
             offers=offers,
+            **(limits or {}),  # type: ignore[arg-type]
         )
 
 
@@ -116,7 +136,7 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
 
     def taken(trial: Offers, n: int = 1) -> Reply | None:
         try:
-            return ask(chat, offers=trial, temperature=heat, n=n)
+            return ask(chat, offers=trial, temperature=heat, n=n, limits=ask.limits)
         except RequestRefusedError:
             return None
 
@@ -125,6 +145,10 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
     if reply is not None:
         came = all(choice.logprobs or not choice.text for choice in reply.choices)
         offers = replace(offers, logprobs="yes" if came else "ignored")
+    if "top_k" not in ask.limits:
+        offers = replace(offers, top_k="not asked")
+    elif samples and taken(replace(offers, top_k="yes")) is not None:
+        offers = replace(offers, top_k="yes")
     if not samples:
         return replace(offers, seed="not seen", n="not seen", top_p="not seen", sampling="not seen")
     if taken(replace(offers, top_p="yes")) is not None:
@@ -142,9 +166,11 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
 def _drawn(ask: _Asker, chats: Sequence[Chat], offers: Offers, *, temperature: float) -> Offers:
     """Compare greedy answers, two draws of one seed, and one of another, at `temperature`."""
     n = _TOGETHER if offers.n == "yes" else 1
-    jobs = [partial(ask, chat, offers=offers) for chat in chats]
+    # A top_p of the audit is left out here: it may be so small that nothing moves.
+    free = replace(offers, top_p="refused") if "top_p" in ask.limits else offers
+    jobs = [partial(ask, chat, offers=free) for chat in chats]
     for draw in (1, 1, 2):
-        drawn = partial(ask, offers=offers, temperature=temperature, n=n, draw=draw)
+        drawn = partial(ask, offers=free, temperature=temperature, n=n, draw=draw)
         jobs += [partial(drawn, chat) for chat in chats]
     replies = ask.backend.in_parallel(jobs, lambda job: job())
     said = [[choice.text for choice in reply.choices] for reply in replies]
@@ -152,6 +178,11 @@ def _drawn(ask: _Asker, chats: Sequence[Chat], offers: Offers, *, temperature: f
     plain, first, again, other = (said[at * count : (at + 1) * count] for at in range(4))
     moved = any({*a, *b, *c} != {*g} for g, a, b, c in zip(plain, first, again, other, strict=True))
     offers = replace(offers, sampling="yes" if moved else "no")
+    away = sum(_away(plain, texts) for texts in (first, again, other)) / 3
+    for field in ask.limits:
+        if getattr(offers, field) == "yes":
+            seen = _obeyed(ask, chats, free, field, plain, away, temperature=temperature, n=n)
+            offers = replace(offers, **{field: seen if moved else "not seen"})
     if offers.seed != "refused":
         kept = "yes" if first == again else "ignored"
         offers = replace(offers, seed=kept if moved else "not seen")
@@ -162,7 +193,33 @@ def _drawn(ask: _Asker, chats: Sequence[Chat], offers: Offers, *, temperature: f
     return offers
 
 
-def _notes(backend: ServerBackend, offers: Offers, first: Reply) -> list[str]:
+def _obeyed(
+    ask: _Asker, chats: Sequence[Chat], offers: Offers, field: str, plain: list[list[str]],
+    away: float, *, temperature: float, n: int,
+) -> str:  # fmt: skip
+    """Whether `field` restricts: at its strictest every draw is the greedy answer, `plain`.
+
+    away: how many of as many unrestricted draws were another answer.
+    """
+    strict = partial(ask, offers=replace(offers, **{field: "yes"}), temperature=temperature,
+                     n=n, draw=1, limits={field: _STRICTEST[field]})  # fmt: skip
+    try:
+        replies = ask.backend.in_parallel(list(chats), strict)
+    except RequestRefusedError:  # too strict for this server
+        return "not seen"
+    said = [[choice.text for choice in reply.choices] for reply in replies]
+    return "yes" if 2 * _away(plain, said) <= away else "ignored"
+
+
+def _away(plain: list[list[str]], said: list[list[str]]) -> int:
+    """How many drawn answers are not the greedy one of their chat."""
+    return sum(text != greedy[0] for greedy, texts in zip(plain, said, strict=True)
+               for text in texts)  # fmt: skip
+
+
+def _notes(
+    backend: ServerBackend, offers: Offers, first: Reply, limits: dict[str, float]
+) -> list[str]:
     """What the report must say of the server."""
     notes = []
     hint = unlisted(backend)
@@ -185,7 +242,16 @@ def _notes(backend: ServerBackend, offers: Offers, first: Reply) -> list[str]:
             f"The server {why[offers.seed]} seeds, at least with several requests at a time: the "
             "same audit draws other samples when it runs again (--concurrency 1 may help)."
         )
-    if offers.top_p == "refused":
+    for field, value in limits.items():
+        seen = getattr(offers, field)
+        if seen in why and offers.sampling == "yes":
+            notes.append(
+                f"The server {why[seen]} {field} {value:g}: the sampled answers are drawn without "
+                "it, from what the server's own settings allow."
+            )
+        elif seen == "not seen" and offers.sampling == "yes":
+            notes.append(f"Whether the server honours {field} {value:g} could not be seen.")
+    if offers.top_p == "refused" and "top_p" not in limits:
         notes.append(
             "The server refuses top_p 1, so its own default is in force: see that it samples "
             "from all tokens."

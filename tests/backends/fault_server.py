@@ -14,7 +14,8 @@ class FaultServer(ThreadingHTTPServer):
 
     Settings: listed (cards under /v1/models), most (choices it gives at most), seeded (whether
     it reads seeds), logs (whether it gives log-probabilities), samples (whether temperature
-    moves it), cooler (what it takes off the temperature), refused (fields it answers with 400).
+    moves it), cooler (what it takes off the temperature), refused (fields it answers with 400),
+    deaf (which of top_p and top_k it does not read).
     """
 
     daemon_threads = True
@@ -25,6 +26,7 @@ class FaultServer(ThreadingHTTPServer):
         self.listed = [{"id": "m", "object": "model", "created": time.time()}]
         self.most, self.one_stream, self.seeded, self.logs = 99, False, True, True
         self.samples, self.refused, self.slow_s, self.cooler = True, (), 0.0, 0.0
+        self.deaf = ()
         self.fails_from = None  # the number of the request from which on it answers 500
         self.together = self.most_together = 0
         self.lock = threading.Lock()
@@ -116,6 +118,10 @@ def reply(server, body):
     choices = []
     for index in range(count):
         warm = body["temperature"] - server.cooler > 0 and server.samples
+        if "top_k" not in server.deaf and body.get("top_k") == 1:
+            warm = False
+        if "top_p" not in server.deaf and body.get("top_p", 1) < 0.001:
+            warm = False
         shift = 0 if server.one_stream else index
         draw = random.Random(f"{seed} {shift}").randrange(10**9) if warm else "greedy"
         text = f"{body['model']}: {body['messages'][-1]['content']} {draw}"

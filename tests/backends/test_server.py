@@ -31,16 +31,17 @@ def open_backend(server, *, name="", base=None, concurrency=8, tries=7, timeout_
     return backend
 
 
-def look(backend, samples=3):
-    return probe(backend, CHATS, samples=samples, temperature=1.0, max_tokens=8, seed=0)
+def look(backend, samples=3, **limits):
+    return probe(backend, CHATS, samples=samples, temperature=1.0, max_tokens=8, seed=0, **limits)
 
 
-def make_requests(count, samples=3, arm="adapter"):
+def make_requests(count, samples=3, arm="adapter", **limits):
     return [
         Request(
             id=f"r{at:02d}", arm=arm, prompt=f"[user]\nq{at}", token_ids=(),
             cells=((f"q{at}", "plain"),), samples=samples, temperature=1.0,
             max_new_tokens=8, seed=0, messages=(("system", "Be brief."), ("user", f"q{at}")),
+            **limits,
         )
         for at in range(count)
     ]  # fmt: skip
@@ -176,6 +177,55 @@ def test_what_is_not_honoured_is_noticed_told_and_worked_around(serve, case):
 
 def test_a_sound_server_gives_no_note(serve):
     assert look(open_backend(serve())).notes == ()
+    found = look(open_backend(serve()), top_p=0.9, top_k=20)
+    assert found.notes == ()
+    assert found.offers.top_p == found.offers.top_k == found.to_data()["honoured"]["top_k"] == "yes"
+
+
+def test_top_p_and_top_k_go_with_drawn_requests_and_only_where_they_are_asked_for(serve):
+    server = serve()
+    for limits in ({}, {"top_p": 0.9}, {"top_k": 20}, {"top_p": 0.9, "top_k": 20}):
+        backend = open_backend(server)
+        look(backend, **limits)
+        server.bodies.clear()
+        check_whole(requests := make_requests(3, **limits), backend.generate(requests))
+        sent = {"top_p": 1.0} | limits
+        for body in server.bodies:
+            found = {field: body[field] for field in ("top_p", "top_k") if field in body}
+            assert found == (sent if body["temperature"] else {})
+
+
+LIMITS_NOT_HONOURED = {
+    "top_p ignored": ({"deaf": ("top_p",)}, {"top_p": "ignored"}, "ignores top_p 0.9"),
+    "top_k ignored": ({"deaf": ("top_k",)}, {"top_k": "ignored"}, "ignores top_k 20"),
+    "top_p refused": ({"refused": ("top_p",)}, {"top_p": "refused"}, "refuses top_p 0.9"),
+    "top_k refused": ({"refused": ("top_k",)}, {"top_k": "refused"}, "refuses top_k 20"),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS_NOT_HONOURED)
+def test_a_top_p_or_top_k_that_is_not_honoured_is_told(serve, case):
+    settings, wanted, told = LIMITS_NOT_HONOURED[case]
+    backend = open_backend(serve(**settings))
+    found = look(backend, top_p=0.9, top_k=20)
+    fields = ("n", "seed", "logprobs", "top_p", "sampling", "top_k")
+    assert found.to_data()["honoured"] == dict.fromkeys(fields, "yes") | wanted
+    [note] = found.notes
+    assert told in note
+    check_whole(requests := make_requests(3, top_p=0.9, top_k=20), backend.generate(requests))
+
+
+def test_what_the_server_does_with_a_limit_is_not_guessed_where_it_does_not_sample(serve):
+    found = look(open_backend(serve(samples=False)), top_p=0.9, top_k=20)
+    assert found.offers.top_p == found.offers.top_k == "not seen"
+    [note] = found.notes
+    assert "does not sample" in note
+    assert look(open_backend(serve()), samples=0, top_p=0.9, top_k=20).notes == ()
+
+
+def test_an_audit_that_draws_the_likeliest_token_only_is_not_called_one_that_does_not_sample(serve):
+    found = look(open_backend(serve()), top_k=1, top_p=1e-5)
+    assert found.offers.sampling == "yes" and found.notes == ()
 
 
 def test_a_model_that_is_sure_at_temperature_1_is_not_called_greedy(serve):

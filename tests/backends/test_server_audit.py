@@ -61,6 +61,18 @@ def test_an_audit_by_a_server_that_breaks_down_goes_on_where_it_was(serve, tmp_p
     assert "No control" not in report
 
 
+def test_top_p_and_top_k_reach_the_server_and_the_report_tells_what_it_ignores(serve, tmp_path):
+    server = serve(listed=LORA, deaf=("top_k",))
+    path = audit(settings(server, tmp_path, top_p=0.8, top_k=30))
+    drawn = [body for body in server.bodies if body["temperature"] == 1.0 and body.get("n") == 2]
+    assert all(body["top_p"] == 0.8 and body["top_k"] == 30 for body in drawn[1:])
+    assert len(drawn) > 5
+    honoured = RunFolder.open(path).about()["server"]["honoured"]
+    assert honoured["top_p"] == "yes" and honoured["top_k"] == "ignored"
+    report = (path / "report.md").read_text()
+    assert r"ignores top\_k 30" in report
+
+
 def test_compare_takes_models_on_servers(serve, tmp_path):
     server = serve(listed=LORA)
     asked = Asked(out=tmp_path, seeds=1, limit=1)

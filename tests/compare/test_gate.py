@@ -132,6 +132,12 @@ def test_runs_that_cannot_be_paired_are_incomplete_with_code_102(careful, make_r
     (other / "run.json").write_text(json.dumps(about))
     why = why_incomplete(careful, other, policy(), tmp_path)
     assert "story differs" in why and "elsewhere" in why
+    drawn = copy(careful, tmp_path / "top_p")
+    about = json.loads((drawn / "run.json").read_text())
+    about["sampling"]["top_p"] = 0.9
+    (drawn / "run.json").write_text(json.dumps(about))
+    why = why_incomplete(careful, drawn, policy(), tmp_path)
+    assert "top_p differs: not set" in why and "0.9" in why
     newer = copy(careful, tmp_path / "grader")
     rewrite(newer, lambda i, row: row.update(grader="world@9"))
     why = why_incomplete(careful, newer, policy(), tmp_path)
