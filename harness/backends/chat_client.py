@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from harness.errors import BackendError, UsageError
-from harness.seeds import stream
 
 KEYS = ("BORDOR_API_KEY", "OPENAI_API_KEY")  # of the environment, the first that is set
 TIMEOUT_S = 120.0
@@ -28,6 +29,8 @@ LONGEST_BACKOFF_S = 30.0
 LONGEST_WAIT_S = 300.0  # that a server may ask for in Retry-After
 _UNNEEDED_TRIES = 2
 _SHOWN = 300  # characters of a server's own words in an error
+_TELLING = 6  # characters of a key in a row that are not shown
+_CHANCE = random.SystemRandom()  # who failed together must not come back together
 
 Read = TypeVar("Read")
 
@@ -86,6 +89,8 @@ class ChatClient:
             timeout=timeout_s,
             max_retries=0,
         )
+        # Taken from the environment by the library, and nobody's affair but OpenAI's.
+        self._client.organization = self._client.project = None
 
     def list_models(self, *, needed: bool) -> list[dict[str, Any]] | None:
         """What the server lists under /models; None where it has no such page.
@@ -124,11 +129,13 @@ class ChatClient:
         top_p: float | None,
         top_k: int | None = None,
         label: str,
+        tries: int | None = None,
     ) -> Reply:
         """Ask for `n` choices of one chat; there may come fewer, but never none.
 
         seed, top_p, top_k: None to send none; the last two go with drawn requests only, and
         top_k as vLLM has it beside OpenAI's fields. label: names the request in an error.
+        tries: at most as many as the client has.
         Raises RequestRefusedError on a 4xx that trying again does not mend, BackendError
         when no try gave an answer.
         """
@@ -149,7 +156,12 @@ class ChatClient:
         if logprobs:
             body["logprobs"] = True
         create = self._client.chat.completions.with_raw_response.create
-        return self._ask(label, lambda: create(**body, extra_headers=self._headers), _reply)
+        return self._ask(
+            label,
+            lambda: create(**body, extra_headers=self._headers),
+            _reply,
+            tries=min(tries or self._tries, self._tries),
+        )
 
     def _ask(
         self,
@@ -185,14 +197,16 @@ class ChatClient:
             except _UnusableError as error:
                 why = str(error)
             if attempt + 1 < tries:
-                self._wait(label, attempt, asked_s)
+                self._wait(attempt, asked_s)
         raise self._given_up(label, tries, why)
 
-    def _wait(self, label: str, attempt: int, asked_s: float | None) -> None:
-        """Sleep as long as the server asked, or a random share of the doubled delay."""
+    def _wait(self, attempt: int, asked_s: float | None) -> None:
+        """Sleep as long as the server asked, and a random share of the doubled delay.
+
+        The share decides no result, so it comes from no seed.
+        """
         ceiling = min(LONGEST_BACKOFF_S, self._backoff_s * 2**attempt)
-        drawn = ceiling * stream(attempt, "backoff", label).random()
-        time.sleep(drawn + (asked_s or 0.0))
+        time.sleep(ceiling * _CHANCE.random() + (asked_s or 0.0))
 
     def _given_up(self, label: str, tries: int, why: str) -> BackendError:
         return BackendError(
@@ -221,8 +235,7 @@ class ChatClient:
         except Exception:  # a body that cannot be decoded explains nothing
             return ""
         text = "".join(char for char in text if char.isprintable())
-        if self._key:
-            text = text.replace(self._key, "[key]")
+        text = _without_key(text, self._key)
         return f": {text[:_SHOWN]}" if text else ""
 
 
@@ -240,10 +253,26 @@ def _read_key() -> str:
     return key
 
 
+def _without_key(text: str, key: str) -> str:
+    """`text` with [key] for every word that holds a part of the key, or all of a short one."""
+    size = min(_TELLING, len(key)) or len(text) + 1
+    parts = {key[at : at + size] for at in range(len(key) - size + 1)}
+    marked = list(text)
+    for at in range(len(text) - size + 1):
+        if text[at : at + size] in parts:
+            marked[at : at + size] = "\0" * size
+    return re.sub(r"[\w.*+/=~-]*\0[\w.*+/=~\0-]*", "[key]", "".join(marked))
+
+
 def _parse(response: Any) -> Any:
+    """The body as JSON, every text in it whole: half a surrogate pair becomes "?".
+
+    No file and no terminal takes such a half, and JSON can spell it.
+    """
     try:
-        return json.loads(response.content)
-    except (UnicodeDecodeError, json.JSONDecodeError):
+        text = json.dumps(json.loads(response.content), ensure_ascii=False)
+        return json.loads(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # so long a number or so deep a nest, too
         raise _UnusableError("the reply is no valid JSON") from None
 
 
@@ -275,10 +304,11 @@ def _choice(data: Any) -> Choice:
     text = message.get("content") or message.get("refusal") or ""
     if not isinstance(text, str):
         raise _UnusableError("a message holds no text")
+    reason = data.get("finish_reason")
     return Choice(
         text=text.strip(),
         logprobs=_logprobs(data.get("logprobs")),
-        finish_reason=str(data.get("finish_reason") or "unknown"),
+        finish_reason=reason if isinstance(reason, str) and reason else "unknown",
     )
 
 
@@ -290,10 +320,13 @@ def _logprobs(data: Any) -> tuple[float, ...]:
     found = []
     for token in tokens:
         value = token.get("logprob") if isinstance(token, dict) else None
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return ()
-        found.append(float(value))
-    return tuple(found)
+        try:
+            found.append(float(value))
+        except OverflowError:  # a whole number of hundreds of digits
+            return ()
+    return tuple(found) if all(map(math.isfinite, found)) else ()
 
 
 def _retry_after(header: str | None) -> float | None:

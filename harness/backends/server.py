@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from harness.backends.chat_client import ChatClient, Choice, Reply
+from harness.backends.chat_client import ChatClient, Choice, Reply, RequestRefusedError
 from harness.backends.warping import check_sampling
 from harness.errors import BackendError, UsageError
 from harness.records import Answer, Request
@@ -71,7 +71,7 @@ class ServerBackend:
             raise UsageError(f"--concurrency is {concurrency}; it must be at least 1")
         self.client = client
         self.offers = Offers()
-        self.short = 0  # requests that got fewer choices than they asked for
+        self.short = 0  # requests that did not get all the choices they asked for
         self.software: str | None = None
         self._concurrency = concurrency
         self._lock = threading.Lock()
@@ -156,6 +156,7 @@ class ServerBackend:
         top_k: int | None = None,
         arm: str = "adapter",
         offers: Offers | None = None,
+        tries: int | None = None,
     ) -> Reply:
         """One request, with the fields that the server takes.
 
@@ -179,6 +180,7 @@ class ServerBackend:
             top_p=None if offers.top_p == "refused" else top_p or 1.0,
             top_k=None if offers.top_k == "refused" else top_k,
             label=f"{label} (model '{model}')",
+            tries=tries,
         )
 
     def _check(self, request: Request) -> None:
@@ -199,7 +201,12 @@ class ServerBackend:
 
     def _answer(self, request: Request, part: range) -> list[Answer]:
         """The samples of `part`; those a short reply leaves out are asked for singly."""
-        choices = self._choices(request, part)
+        try:
+            choices = self._choices(request, part)
+        except RequestRefusedError:
+            if len(part) == 1:
+                raise
+            choices = []  # it may take fewer at a time
         if len(choices) < len(part):
             with self._lock:
                 self.short += 1
@@ -258,17 +265,18 @@ def _only(listed: list[dict[str, Any]] | None, url: str) -> str:
 
 def _shown(card: Mapping[str, Any]) -> str:
     """A listed model on a line; a LoRA adapter, as vLLM lists it, with its base."""
-    name, parent = _plain(card["id"]), card.get("parent")
-    return f"{name} (adapter on {_plain(parent)})" if isinstance(parent, str) and parent else name
+    name, parent = plain(card["id"]), card.get("parent")
+    return f"{name} (adapter on {plain(parent)})" if isinstance(parent, str) and parent else name
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A name that a server gave, short and without what steers a terminal."""
     return "".join(char for char in text[:200] if char.isprintable())
 
 
 def unlisted(backend: ServerBackend) -> str | None:
     """A sentence where the server does not list the model it is asked for, else None."""
-    ids = [_plain(one["id"]) for one in backend.listed or ()]
+    ids = [plain(one["id"]) for one in backend.listed or ()]
     if not ids or backend.name in ids:
         return None
     return (

@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any
 
 from harness.backends.chat_client import Reply, RequestRefusedError
-from harness.backends.server import Offers, ServerBackend, unlisted
+from harness.backends.server import Offers, ServerBackend, plain, unlisted
 from harness.errors import BackendError
 from harness.seeds import derive_seed
 
-_TOGETHER = 2  # choices asked for at once
+_TOGETHER = 2  # choices asked for at once where draws are compared
+_TRIES = 3  # of a request that shows whether a field is taken; a server may choke on one
 _HOT = 2.0  # the highest temperature of the interface
 _TOKENS = 16  # of a probe's answer at most
 _STRICTEST = {"top_p": 1e-6, "top_k": 1}  # only the likeliest token may be drawn
@@ -71,11 +72,13 @@ def probe(
     except RequestRefusedError as error:
         hint = unlisted(backend)
         raise BackendError(f"{error}" + (f"; {hint}" if hint else "")) from None
+    _require_base(ask, chats[0])
     offers = _fields(ask, chats[0], samples=samples, temperature=temperature)
     if samples:
         try:
-            offers = _drawn(ask, chats, offers, temperature=max(temperature, _HOT))
-        except RequestRefusedError:  # too hot for this server
+            hot = max(temperature, _HOT)
+            offers = _drawn(ask, chats, offers, temperature=hot, tries=_TRIES)
+        except BackendError:  # too hot for this server
             offers = _drawn(ask, chats, offers, temperature=temperature)
     backend.offers = offers
     return Probed(
@@ -115,6 +118,8 @@ class _Asker:
         n: int = 1,
         draw: int = 0,
         limits: dict[str, float] | None = None,
+        arm: str = "adapter",
+        tries: int | None = None,
     ) -> Reply:
         """draw: which seed; the same number gives the same one. limits: top_p and top_k."""
         return self.backend.ask(
@@ -124,9 +129,25 @@ class _Asker:
             max_tokens=self._max_tokens,
             seed=derive_seed(self._seed, "probe", draw) >> 32,
             label="a probe",
+            arm=arm,
             offers=offers,
+            tries=tries,
             **(limits or {}),  # type: ignore[arg-type]
         )
+
+
+def _require_base(ask: _Asker, chat: Chat) -> None:
+    """Raise BackendError where the control has a name that the server does not know."""
+    base = ask.backend.base
+    if base is None:
+        return
+    try:
+        ask(chat, offers=_NOTHING, arm="base")
+    except RequestRefusedError as error:
+        raise BackendError(
+            f"the base '{plain(base)}', asked as control, is refused: {error}; name one that the "
+            "server has with --base, or leave --base out"
+        ) from None
 
 
 def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Offers:
@@ -136,8 +157,8 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
 
     def taken(trial: Offers, n: int = 1) -> Reply | None:
         try:
-            return ask(chat, offers=trial, temperature=heat, n=n, limits=ask.limits)
-        except RequestRefusedError:
+            return ask(chat, offers=trial, temperature=heat, n=n, limits=ask.limits, tries=_TRIES)
+        except BackendError:  # refused, or choked on: a plain request was answered
             return None
 
     with_logprobs = replace(offers, logprobs="yes")
@@ -157,20 +178,23 @@ def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Off
         offers = replace(offers, seed="yes")
     if samples == 1:
         return replace(offers, n="not seen")
-    reply = taken(offers, n=_TOGETHER)
+    reply = taken(offers, n=samples)
     if reply is None:
         return replace(offers, n="refused")
-    return replace(offers, n="yes" if len(reply.choices) >= _TOGETHER else "ignored")
+    return replace(offers, n="yes" if len(reply.choices) >= samples else "ignored")
 
 
-def _drawn(ask: _Asker, chats: Sequence[Chat], offers: Offers, *, temperature: float) -> Offers:
+def _drawn(
+    ask: _Asker, chats: Sequence[Chat], offers: Offers, *, temperature: float,
+    tries: int | None = None,
+) -> Offers:  # fmt: skip
     """Compare greedy answers, two draws of one seed, and one of another, at `temperature`."""
     n = _TOGETHER if offers.n == "yes" else 1
     # A top_p of the audit is left out here: it may be so small that nothing moves.
     free = replace(offers, top_p="refused") if "top_p" in ask.limits else offers
     jobs = [partial(ask, chat, offers=free) for chat in chats]
     for draw in (1, 1, 2):
-        drawn = partial(ask, offers=free, temperature=temperature, n=n, draw=draw)
+        drawn = partial(ask, offers=free, temperature=temperature, n=n, draw=draw, tries=tries)
         jobs += [partial(drawn, chat) for chat in chats]
     replies = ask.backend.in_parallel(jobs, lambda job: job())
     said = [[choice.text for choice in reply.choices] for reply in replies]
@@ -202,10 +226,10 @@ def _obeyed(
     away: how many of as many unrestricted draws were another answer.
     """
     strict = partial(ask, offers=replace(offers, **{field: "yes"}), temperature=temperature,
-                     n=n, draw=1, limits={field: _STRICTEST[field]})  # fmt: skip
+                     n=n, draw=1, limits={field: _STRICTEST[field]}, tries=_TRIES)  # fmt: skip
     try:
         replies = ask.backend.in_parallel(list(chats), strict)
-    except RequestRefusedError:  # too strict for this server
+    except BackendError:  # too strict for this server
         return "not seen"
     said = [[choice.text for choice in reply.choices] for reply in replies]
     return "yes" if 2 * _away(plain, said) <= away else "ignored"

@@ -15,7 +15,8 @@ class FaultServer(ThreadingHTTPServer):
     Settings: listed (cards under /v1/models), most (choices it gives at most), seeded (whether
     it reads seeds), logs (whether it gives log-probabilities), samples (whether temperature
     moves it), cooler (what it takes off the temperature), refused (fields it answers with 400),
-    deaf (which of top_p and top_k it does not read).
+    deaf (which of top_p and top_k it does not read), breaks (fields it answers with 500),
+    refuses_n_above (choices it answers with 400).
     """
 
     daemon_threads = True
@@ -26,8 +27,9 @@ class FaultServer(ThreadingHTTPServer):
         self.listed = [{"id": "m", "object": "model", "created": time.time()}]
         self.most, self.one_stream, self.seeded, self.logs = 99, False, True, True
         self.samples, self.refused, self.slow_s, self.cooler = True, (), 0.0, 0.0
-        self.deaf = ()
+        self.deaf, self.breaks, self.refuses_n_above = (), (), 99
         self.fails_from = None  # the number of the request from which on it answers 500
+        self.retry_after, self.words = "0.2", ""
         self.together = self.most_together = 0
         self.lock = threading.Lock()
         for name, value in settings.items():
@@ -85,10 +87,14 @@ class Handler(BaseHTTPRequestHandler):
         refused = [field for field in server.refused if field in body]
         if refused or body["model"] == "stories":
             self.send(400 if refused else 404, {"error": f"not {refused or body['model']}"})
+        elif body.get("n", 1) > server.refuses_n_above:
+            self.send(400, {"error": "too many choices"})
+        elif any(field in body for field in server.breaks):
+            self.send(500, {"error": "a field that it chokes on"})
         elif fault == "429":
-            self.send(429, {"error": "slow down"}, Retry_After="0.2")
-        elif fault in ("401", "500", "503"):
-            told = f"bad key {self.headers.get('Authorization')}"
+            self.send(429, {"error": "slow down"}, Retry_After=server.retry_after)
+        elif fault and fault.isdecimal():
+            told = server.words or f"bad key {self.headers.get('Authorization')}"
             self.send(int(fault), {"error": told})
         elif fault == "slow":
             time.sleep(1.0)
@@ -107,11 +113,22 @@ class Handler(BaseHTTPRequestHandler):
         elif fault == "fewer":
             whole = reply(server, body)
             self.send(200, whole | {"choices": whole["choices"][:1]})
+        elif fault == "deep":
+            self.send(200, b'{"choices": ' + b"[" * 200_000 + b"]" * 200_000 + b"}")
+        elif fault == "big number":
+            self.send(200, b'{"usage": 1' + b"0" * 5000 + b', "choices": []}')
+        elif fault == "surrogate":
+            self.send(200, reply(server, body, tail=" \ud83d"))
+        elif fault in ODD_LOGPROBS:
+            self.send(200, reply(server, body, logprob=ODD_LOGPROBS[fault]))
         else:
             self.send(200, reply(server, body))
 
 
-def reply(server, body):
+ODD_LOGPROBS = {"logprob of 400 digits": -(10**400), "logprob true": True, "logprob text": "-1"}
+
+
+def reply(server, body, *, tail="", logprob=-0.5):
     """Choices that tell the prompt, the model and the random stream they came from."""
     count = min(body.get("n", 1), server.most)
     seed = body.get("seed") if server.seeded else random.getrandbits(60)
@@ -125,9 +142,9 @@ def reply(server, body):
         shift = 0 if server.one_stream else index
         draw = random.Random(f"{seed} {shift}").randrange(10**9) if warm else "greedy"
         text = f"{body['model']}: {body['messages'][-1]['content']} {draw}"
-        choice = {"index": index, "message": {"role": "assistant", "content": f" {text} "}}
+        choice = {"index": index, "message": {"role": "assistant", "content": f" {text}{tail} "}}
         choice["finish_reason"] = "stop"
         if body.get("logprobs") and server.logs:
-            choice["logprobs"] = {"content": [{"token": "a", "logprob": -0.5}] * 3}
+            choice["logprobs"] = {"content": [{"token": "a", "logprob": logprob}] * 3}
         choices.append(choice)
     return {"object": "chat.completion", "model": body["model"], "choices": choices[::-1]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections import Counter
@@ -12,7 +13,8 @@ from harness.backends.chat_client import ChatClient, RequestRefusedError
 from harness.backends.server import ServerBackend, request_seed
 from harness.backends.server_probe import probe
 from harness.errors import BackendError, UsageError
-from harness.records import Request
+from harness.records import Answer, Request
+from harness.store import ANSWERS, RunFolder
 
 SECRET = "sk-test-51f2b7a9"
 CHATS = [(("user", f"Who is number {at}?"),) for at in range(4)]
@@ -58,7 +60,10 @@ def check_whole(requests, answers, model="m"):
     assert len({a.text for a in answers}) == len(answers)
 
 
-FAULTS = ["429", "500", "503", "slow", "hang up", "cut", "no json", "wrong json", "no choices"]
+FAULTS = [
+    "429", "500", "503", "slow", "hang up", "cut", "no json", "wrong json", "no choices", "deep",
+    "big number",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, "fewer"])
@@ -81,6 +86,79 @@ def test_all_faults_at_once_lose_nothing(serve):
     requests = make_requests(40)
     server.faults += random.Random(1).sample([*FAULTS, "fewer"] * 4 + [None] * 40, k=80)
     check_whole(requests, backend.generate(requests))
+
+
+ODD = ["logprob of 400 digits", "logprob true", "logprob text"]
+
+
+@pytest.mark.parametrize("fault", ODD)
+def test_a_log_probability_that_is_none_leaves_the_answer_and_no_number(serve, fault):
+    server = serve()
+    backend = open_backend(server, probed=True, concurrency=1)
+    server.faults += [fault]
+    requests = make_requests(2)
+    answers = backend.generate(requests)
+    check_whole(requests, answers)
+    assert [bool(answer.logprobs) for answer in answers] == [False] + [True] * 7
+
+
+def test_half_a_character_is_made_whole_wherever_a_server_says_it(serve, tmp_path):
+    half = json.loads('"\\ud83d"')
+    card = {"id": f"m{half}", "root": f"/m{half}", "parent": None, "meta": {half: [half]}}
+    server = serve(listed=[card])
+    backend = open_backend(server)
+    server.faults += ["surrogate"] * 3
+    first = look(backend)
+    server.faults[:] = ["surrogate"] * 2
+    requests = make_requests(1)
+    run = RunFolder.create(
+        tmp_path, model="m", plan_hash="0" * 12, files={},
+        run={"identity": backend.identity, "found": first.to_data(), "notes": first.notes},
+    )  # fmt: skip
+    with run:
+        run.append_shard(answers := backend.generate(requests))
+        kept = list(run.read_records(ANSWERS, Answer))
+    assert kept == answers
+    assert [answer.text.endswith(" ?") for answer in kept] == [True] * 4
+    assert run.about()["identity"]["listed"]["meta"] == {"?": ["?"]}
+
+
+def test_more_choices_than_a_server_gives_at_once_are_asked_for_singly(serve):
+    server = serve(refuses_n_above=2)
+    backend = open_backend(server)
+    requests = make_requests(5, samples=4)
+    check_whole(requests, backend.generate(requests))
+    assert backend.short == 5
+    found = look(backend, samples=4)
+    assert found.offers.n == "refused" and any("asked for singly" in note for note in found.notes)
+    server.bodies.clear()
+    check_whole(requests, backend.generate(requests))
+    assert all(body.get("n", 1) == 1 for body in server.bodies)
+    assert look(backend, samples=2).offers.n == "yes"
+
+
+BREAKS = [("logprobs", "logprobs"), ("seed", "seed"), ("top_p", "top_p"), ("n", "n")]
+
+
+@pytest.mark.parametrize(("field", "offer"), BREAKS)
+def test_a_field_that_the_server_chokes_on_is_one_that_it_does_not_take(serve, field, offer):
+    server = serve(breaks=(field,))
+    backend = open_backend(server)
+    found = look(backend)
+    assert getattr(found.offers, offer) == "refused" and found.notes
+    requests = make_requests(2)
+    check_whole(requests, backend.generate(requests))
+    assert sum(field in body for body in server.bodies) <= 3
+
+
+def test_a_base_that_the_server_does_not_have_is_told_before_the_audit(serve):
+    server = serve()
+    with pytest.raises(BackendError, match=r"base 'stories'.*404") as told:
+        look(open_backend(server, base="stories"))
+    assert "--base" in str(told.value)
+    assert len(server.bodies) == 2
+    look(open_backend(server, base="b"))
+    assert [body["model"] for body in server.bodies].count("b") == 1
 
 
 def test_a_server_that_asks_to_wait_is_given_the_time(serve):
@@ -120,7 +198,7 @@ def test_the_order_does_not_depend_on_who_is_done_first(serve):
         backend = open_backend(server, concurrency=concurrency, probed=True)
         server.most_together = 0
         answers.append(backend.generate(requests))
-        assert server.most_together <= concurrency
+        assert min(concurrency, 3) <= server.most_together <= concurrency
     assert answers[0] == answers[1]
     check_whole(requests, answers[0])
 
