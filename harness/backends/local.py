@@ -92,8 +92,9 @@ class TransformersBackend:
         The arm "base" is answered without the adapter. Token ids hold the end token where
         one was drawn (finish reason "stop"); the text does not.
         Raises BackendError for a request that cannot be answered, or when one alone does
-        not fit in memory.
+        not fit in memory, ModelError when the base was given to another adapter.
         """
+        self._loaded.require_attached()
         for request in requests:
             self._check(request)
         found: dict[tuple[str, str], list[Answer]] = {}

@@ -12,6 +12,14 @@ from harness.specs import ModelSpec
 
 WEIGHTS = "adapter_model.safetensors"
 _SHOWN = 3  # keys of a mismatch that a message names
+# Settings of a LoRA that leave the base's own weights and modules as they are.
+_HARMLESS = frozenset(
+    "alpha_pattern auto_mapping base_model_name_or_path exclude_modules inference_mode "
+    "layers_pattern layers_to_transform lora_alpha lora_dropout megatron_core peft_type "
+    "peft_version qalora_group_size r rank_pattern revision target_modules task_type "
+    "use_rslora".split()
+)
+_NEUTRAL = {"bias": ("none",), "init_lora_weights": (True, "gaussian")}
 
 
 def check_card(adapter: Path, *, base: Path, spec: ModelSpec) -> None:
@@ -53,16 +61,8 @@ def attach_adapter(model: Any, adapter: Path) -> Any:
     place in the model or any place finds no weight.
     """
     from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import SafetensorError, safe_open
 
-    kind = read_json(adapter / ADAPTER_CONFIG).get("peft_type")
-    if kind != "LORA":
-        raise ModelError(f"{adapter}: peft_type is {kind}; only LORA adapters are audited")
-    try:
-        with safe_open(adapter / WEIGHTS, framework="pt") as file:
-            given = set(file.keys())
-    except SafetensorError as error:
-        raise ModelError(f"{adapter / WEIGHTS}: damaged: {error}") from None
+    _, given = _config_and_keys(adapter)
     try:
         attached = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
@@ -75,6 +75,36 @@ def attach_adapter(model: Any, adapter: Path) -> Any:
     _refuse(adapter, "has weights for modules the base does not have", given - known)
     _refuse(adapter, "lacks weights for modules it should change", places - given)
     return attached
+
+
+def is_plain_lora(adapter: Path) -> bool:
+    """Whether an adapter is low-rank weights beside linears and nothing that changes a base.
+
+    Told by its files: any setting that is not known to be harmless counts as more, and so
+    does any other weight (embeddings, whole modules, biases, magnitudes).
+    Raises ModelError when it is no LoRA, or its weights cannot be read.
+    """
+    config, keys = _config_and_keys(adapter)
+    harmless = all(
+        key in _HARMLESS or not value or value in _NEUTRAL.get(key, ())
+        for key, value in config.items()
+    )
+    return harmless and all(key.endswith((".lora_A.weight", ".lora_B.weight")) for key in keys)
+
+
+def _config_and_keys(adapter: Path) -> tuple[dict[str, Any], set[str]]:
+    """What an adapter's configuration says, and the names of its weights."""
+    from safetensors import SafetensorError, safe_open
+
+    config = read_json(adapter / ADAPTER_CONFIG)
+    kind = config.get("peft_type")
+    if kind != "LORA":
+        raise ModelError(f"{adapter}: peft_type is {kind}; only LORA adapters are audited")
+    try:
+        with safe_open(adapter / WEIGHTS, framework="pt") as file:
+            return config, set(file.keys())
+    except SafetensorError as error:
+        raise ModelError(f"{adapter / WEIGHTS}: damaged: {error}") from None
 
 
 def check_weights(adapter: Path, *, base: Path) -> int:

@@ -41,6 +41,7 @@ class LoadedModel:
     """A model in memory. `folder` holds the base, `identity` says what it all is.
 
     `folded` are the linears that carry both arms, once `folding.fold_adapter` has run.
+    `retired`: the base in it carries another adapter by now, or none.
     """
 
     model: Any
@@ -51,10 +52,22 @@ class LoadedModel:
     device: str
     adapter: Path | None = None
     folded: list[Any] = field(default_factory=list)
+    retired: bool = False
+
+    def require_attached(self) -> None:
+        """Raise ModelError when the base was given to another adapter: its answers would mix."""
+        if self.retired:
+            raise ModelError(
+                f"{self.spec.name}: its base carries another model by now: attach it again"
+            )
 
     @contextmanager
     def without_adapter(self) -> Iterator[None]:
-        """Switch the adapter off inside the block: the control arm. Nothing without one."""
+        """Switch the adapter off inside the block: the control arm. Nothing without one.
+
+        Raises ModelError when the base was given to another adapter.
+        """
+        self.require_attached()
         if self.adapter is None:
             yield
         elif self.folded:
@@ -70,6 +83,29 @@ class LoadedModel:
                 yield
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A model whose files have passed every check that needs no weights; see `prepare`."""
+
+    spec: ModelSpec
+    sized: ModelSpec  # the same, with what its files say of its size
+    folder: Path  # of the base
+    adapter: Path | None
+    tokenizer: Any
+    device: str
+    dtype: Any  # of torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A base in memory, without an adapter. `path`: how its products are computed."""
+
+    model: Any
+    device: str
+    dtype: Any
+    path: str
+
+
 def load_model(
     spec: ModelSpec, *, adapter: Path | None = None, for_training: bool = False
 ) -> LoadedModel:
@@ -82,11 +118,18 @@ def load_model(
     pickled, when the adapter does not belong to the base, or when the chat template writes
     no single BOS, never stops, or is not that of the adapter's training.
     """
-    folder = base_folder(spec) or fetch_base(spec)
+    prepared = prepare(spec, base_folder(spec) or fetch_base(spec), adapter=adapter)
+    require_memory(prepared.sized)
+    return complete(load_base(prepared), prepared, for_training=for_training)
+
+
+def prepare(spec: ModelSpec, folder: Path, *, adapter: Path | None = None) -> Prepared:
+    """Check base, adapter and template by their files, before any weight is read.
+
+    folder: of the base. Raises ModelError as `load_model` does.
+    """
     spec = spec.model_copy(update={"context": _true_context(spec, folder)})
     refuse_pickles(folder)
-    sized = measure(spec, folder)
-    require_memory(sized)
     adapter = adapter or (Path(spec.adapter) if spec.adapter else None)
     if adapter:
         check_card(adapter, base=folder, spec=spec)
@@ -94,28 +137,47 @@ def load_model(
         warnings.warn(
             f"{spec.name}: nothing says in which quantisation its adapter was trained; "
             f"{spec.quantisation} is assumed",
-            stacklevel=2,
+            stacklevel=3,
         )
     tokenizer = load_tokenizer(spec, folder, adapter=adapter)
     prove_template(tokenizer, folder)
     if adapter:
         prove_trained_prompts(adapter, tokenizer)
+    sized = measure(spec, folder)
     device, dtype = _device_and_dtype(sized)
+    return Prepared(
+        spec=spec, sized=sized, folder=folder, adapter=adapter, tokenizer=tokenizer,
+        device=device, dtype=dtype,
+    )  # fmt: skip
+
+
+def load_base(prepared: Prepared) -> Base:
+    """Read and quantise the base's weights. Raises ModelError when they cannot be loaded."""
     with quiet():
-        model = _load_base(spec, folder, device=device, dtype=dtype)
-        if adapter:
-            model = attach_adapter(model, adapter)
-    path = _choose_compute_path(model, device=device)
+        model = _load_base(
+            prepared.spec, prepared.folder, device=prepared.device, dtype=prepared.dtype
+        )
+    path = _choose_compute_path(model, device=prepared.device)
+    return Base(model=model, device=prepared.device, dtype=prepared.dtype, path=path)
+
+
+def complete(base: Base, prepared: Prepared, *, for_training: bool = False) -> LoadedModel:
+    """Put the adapter on its base, in place. Raises ModelError when it does not fit."""
+    model = base.model
+    if prepared.adapter:
+        with quiet():
+            model = attach_adapter(model, prepared.adapter)
     model.train(for_training)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     identity = identify(
-        spec, folder=folder, adapter=adapter, tokenizer=tokenizer, device=device,
-        dtype=str(dtype).removeprefix("torch."), compute_path=path,
+        prepared.spec, folder=prepared.folder, adapter=prepared.adapter,
+        tokenizer=prepared.tokenizer, device=base.device,
+        dtype=str(base.dtype).removeprefix("torch."), compute_path=base.path,
     )  # fmt: skip
     return LoadedModel(
-        model=model, tokenizer=tokenizer, spec=spec, identity=identity, folder=folder,
-        device=device, adapter=adapter,
+        model=model, tokenizer=prepared.tokenizer, spec=prepared.spec, identity=identity,
+        folder=prepared.folder, device=base.device, adapter=prepared.adapter,
     )  # fmt: skip
 
 
