@@ -32,7 +32,7 @@ from harness.opening import (
 )
 from harness.plan import Messages, Plan, make_plan
 from harness.records import Exposure, Question, Variant
-from harness.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
+from harness.store import EXPOSURE, PLAN, QUESTIONS, RUN, WORLD, RunFolder, records_text
 from harness.trained_on import (
     DEFAULT_RECIPE,
     DEFAULT_STORY,
@@ -130,9 +130,11 @@ def audit(
     with closing(open_subject(subject, open_backend)) as opened:
         plan = plan_audit(subject, opened)
         with _open_run(subject, plan, opened, note) as run:
-            executed = execute(plan, opened.backend, run, on_progress=report)
+            try:
+                executed = execute(plan, opened.backend, run, on_progress=report)
+            finally:  # what was seen by then is told, whenever the run is taken up again
+                run.warn(opened.late_warnings())
             opened.close()  # grading needs no model
-            run.warn(opened.late_warnings())
             graded_s = _timed(lambda: grade(run, on_progress=report))
             report(Progress(stage="report", done=0, total=0))
             reported_s = _timed(lambda: write_reports(run.path))
@@ -283,13 +285,16 @@ def train_adapter(
 def _open_run(
     subject: Subject, plan: Plan, opened: Opened, note: Callable[[str], None]
 ) -> RunFolder:
-    """The unfinished run of this plan, or a new one."""
+    """The unfinished run of this plan, with what was found this time, or a new one."""
     settings, name = subject.settings, subject.spec.name
     if not settings.fresh:
         unfinished = RunFolder.find_unfinished(settings.out, model=name, plan_hash=plan.hash)
         if unfinished:
             note(f"going on with {unfinished}")
-            return RunFolder.resume(unfinished)
+            run = RunFolder.resume(unfinished)
+            run.write_json(RUN, {**run.about(), **opened.found})
+            run.warn(_warnings(subject, opened))
+            return run
     run = RunFolder.create(
         settings.out,
         model=name,
@@ -340,18 +345,19 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         },
         "identity": dict(opened.backend.identity),
         **opened.found,
-        **_warned(
-            [
-                *opened.warnings,
-                *assumptions(subject.spec, story=settings.story, recipe=settings.recipe),
-            ]
-        ),
+        **_warned(_warnings(subject, opened)),
         **provenance(),
     }
 
 
 def _set(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _warnings(subject: Subject, opened: Opened) -> list[str]:
+    settings = subject.settings
+    assumed = assumptions(subject.spec, story=settings.story, recipe=settings.recipe)
+    return [*opened.warnings, *assumed]
 
 
 def _warned(sentences: list[str]) -> dict[str, Any]:

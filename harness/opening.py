@@ -138,8 +138,8 @@ def open_server(
         if not backend.short:
             return ()
         return (
-            f"{backend.short} requests got fewer choices than they asked for; the rest was asked "
-            "for singly, and no answer is missing.",
+            f"{backend.short} requests did not get all the choices they asked for at once; the "
+            "rest was asked for singly, and no answer is missing.",
         )
 
     return Opened(

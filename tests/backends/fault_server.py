@@ -29,6 +29,7 @@ class FaultServer(ThreadingHTTPServer):
         self.samples, self.refused, self.slow_s, self.cooler = True, (), 0.0, 0.0
         self.deaf, self.breaks, self.refuses_n_above = (), (), 99
         self.fails_from = None  # the number of the request from which on it answers 500
+        self.fewer_from = None  # from which on it gives one choice only
         self.retry_after, self.words = "0.2", ""
         self.together = self.most_together = 0
         self.lock = threading.Lock()
@@ -74,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             fault = server.faults.pop(0) if server.faults else None
             if server.fails_from and len(server.bodies) >= server.fails_from:
                 fault = "500"
+            elif server.fewer_from and len(server.bodies) >= server.fewer_from:
+                fault = "fewer"
         try:
             if server.slow_s:
                 time.sleep(random.random() * server.slow_s)

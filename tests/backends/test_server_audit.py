@@ -61,6 +61,40 @@ def test_an_audit_by_a_server_that_breaks_down_goes_on_where_it_was(serve, tmp_p
     assert "No control" not in report
 
 
+FEWER = "did not get all the choices they asked for at once"
+
+
+def test_what_is_seen_of_a_server_late_or_on_resuming_reaches_the_report(
+    serve, tmp_path, monkeypatch
+):
+    from harness.backends import chat_client
+
+    monkeypatch.setattr(chat_client, "BACKOFF_S", 0.001)
+    server = serve(listed=LORA)
+    server.fewer_from, server.fails_from = 40, 60
+    with pytest.raises(BackendError, match="run the same command again"):
+        audit(settings(server, tmp_path))
+    (path,) = list_runs(tmp_path)
+    told = [one for one in RunFolder.open(path).about()["warnings"] if FEWER in one]
+    assert len(told) == 1
+    server.fewer_from = server.fails_from = None
+    server.logs = False
+    assert audit(settings(server, tmp_path)) == path
+    about = RunFolder.open(path).about()
+    assert about["server"]["honoured"]["logprobs"] == "ignored"
+    report = (path / "report.md").read_text()
+    for sentence in (FEWER, "ignores log-probabilities", "does not say what the model was trained"):
+        assert sentence in report, sentence
+        assert sum(sentence in one for one in about["warnings"]) == 1, sentence
+
+
+def test_choices_that_are_missing_from_first_to_last_are_told(serve, tmp_path):
+    server = serve(listed=LORA)
+    server.fewer_from = 40
+    path = audit(settings(server, tmp_path))
+    assert f"requests {FEWER}" in (path / "report.md").read_text()
+
+
 def test_top_p_and_top_k_reach_the_server_and_the_report_tells_what_it_ignores(serve, tmp_path):
     server = serve(listed=LORA, deaf=("top_k",))
     path = audit(settings(server, tmp_path, top_p=0.8, top_k=30))
