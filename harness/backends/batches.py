@@ -14,6 +14,7 @@ from harness.seeds import content_hash
 _WORTH_TOKENS = 2048
 _WORTH_PROMPTS = 16
 _FLOOR_SHARE = 0.37  # the noise floor rides in smaller batches than what it repeats
+_FLOOR_PROMPTS = 7  # and small ones: products of few rows are other routines than of many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +36,21 @@ def make_batches(requests: Sequence[Request], *, batch_tokens: int) -> list[Batc
 
     A row holds its prompt behind the shared prefix and its new tokens. The result depends
     on the requests and the budget, not on their order. Longest prompts come first. The
-    arm "floor" is shuffled by hash and cut smaller, so that its prompts meet other
-    neighbours than in the arm that it repeats.
+    arm "floor" is shuffled by hash and cut into few prompts each, so that its prompts meet
+    other neighbours than in the arm that it repeats, and fewer.
     """
     batches = []
     ordered = sorted(requests, key=lambda request: (request.arm, request.token_ids, request.id))
     for arm, members in groupby(ordered, key=lambda request: request.arm):
         for prefix, group in _split(list(members), 0):
-            budget = batch_tokens
+            budget, most = batch_tokens, len(group)
             if arm == "floor":
                 whole = sum(_held(request, prefix) for request in group)
-                budget = int(min(batch_tokens, whole) * _FLOOR_SHARE)
+                budget, most = int(min(batch_tokens, whole) * _FLOOR_SHARE), _FLOOR_PROMPTS
                 group = sorted(group, key=lambda request: content_hash(request.id))
             else:
                 group = sorted(group, key=lambda request: (-len(request.token_ids), request.id))
-            for part in _cut(group, prefix, budget):
+            for part in _cut(group, prefix, budget, most):
                 batches.append(Batch(arm=arm, prefix=prefix, requests=tuple(part)))
     return batches
 
@@ -87,12 +88,12 @@ def _split(ordered: list[Request], depth: int) -> list[tuple[int, list[Request]]
     return groups
 
 
-def _cut(group: list[Request], prefix: int, budget: int) -> list[list[Request]]:
+def _cut(group: list[Request], prefix: int, budget: int, most: int) -> list[list[Request]]:
     parts: list[list[Request]] = []
     held = budget + 1
     for request in group:
         tokens = _held(request, prefix)
-        if held + tokens > budget:
+        if held + tokens > budget or len(parts[-1]) >= most:
             parts.append([])
             held = 0
         parts[-1].append(request)

@@ -62,6 +62,15 @@ def test_arms_never_mix_and_the_floor_meets_other_neighbours(make_requests):
         check_neighbours(make_batches(requests + floor, batch_tokens=budget))
 
 
+def test_the_floor_rides_in_small_batches_and_all_of_it(make_requests):
+    floor = make_requests(64, arm="floor")
+    batches = make_batches(floor, batch_tokens=BIG)
+    assert ids(batches) == sorted(request.id for request in floor)
+    assert max(len(batch.requests) for batch in batches) == 7
+    few = make_batches(floor[:5], batch_tokens=BIG)
+    assert len(few) > 1  # smaller than the one batch that it repeats
+
+
 def check_neighbours(batches):
     together = {"adapter": [], "floor": []}
     for batch in batches:

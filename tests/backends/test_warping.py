@@ -21,7 +21,7 @@ FAIR = 0.001  # significance below which a distribution is called wrong
 EXACT = 1e-6  # of a probability
 # (temperature, top_k, top_p); no top_k or top_p where None
 SETTINGS = [
-    (1.0, None, 0.9), (1.0, None, 0.5), (1.0, None, 1e-6), (1.0, None, 0.999999),
+    (1.0, None, 0.9), (1.0, None, 0.5), (1.0, None, 1e-6), (1.0, None, 1e-12), (1.0, None, 0.999999),
     (1.0, 1, None), (1.0, 5, None), (1.0, 97, None), (1.0, 10**12, None),
     (0.5, 20, 0.8), (2.0, 50, 0.95), (0.7, 7, 0.3), (1.3, 3, 0.99), (1.0, 40, 1.0),
 ]  # fmt: skip
@@ -128,9 +128,10 @@ def test_a_line_is_restricted_as_if_it_were_alone():
         assert limits.of(one).ruled_out(logits[one], warmth[one]).equal(together[one])
 
 
-def test_logprobs_and_entropies_stay_those_of_the_whole_distribution():
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_logprobs_and_entropies_stay_those_of_the_whole_distribution(temperature):
     logits = random_logits()
-    warmth = torch.full((len(logits),), 0.7, dtype=torch.float64)
+    warmth = torch.full((len(logits),), temperature, dtype=torch.float64)
     uniform = torch.linspace(0, 0.999, 9, dtype=torch.float64).expand(len(logits), -1)
     ids, scores, entropy = choose(logits, warmth, uniform, restriction(len(logits), 5, 0.8))
     exact = logits.double().log_softmax(-1)
