@@ -68,6 +68,7 @@ def measure(subject: Any, requests: list[Any], precision: str) -> dict[str, Any]
     """Shares of `requests` that differ, and the largest gap of a log-probability, in nats."""
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
+    from harness.plan import FLOOR_REQUESTS
 
     quantisation, dtype = PRECISIONS[precision]
     changes = {"quantisation": quantisation, "quantisation_source": "flag", "compute_dtype": dtype}
@@ -79,11 +80,14 @@ def measure(subject: Any, requests: list[Any], precision: str) -> dict[str, Any]
         by_size[size] = [answer for part in parts for answer in backend.generate(part)]
     pairs = {f"{a} and {b}": (by_size[a], by_size[b]) for a, b in combinations(SIZES, 2)}
     repeats = [replace(request, arm="floor") for request in requests]
+    again = [repeats[at : at + FLOOR_REQUESTS] for at in range(0, len(repeats), FLOOR_REQUESTS)]
     return {
         "path": loaded.identity["machine"]["compute_path"],
         "shares": {key: share(*pair) for key, pair in pairs.items()},
         "logprob_gap": max(gap(*pair) for pair in pairs.values()),
-        "floor": share(backend.generate(requests), backend.generate(repeats)),
+        "floor": share(
+            backend.generate(requests), [one for part in again for one in backend.generate(part)]
+        ),
     }
 
 

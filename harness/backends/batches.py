@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +15,7 @@ from harness.seeds import content_hash
 _WORTH_TOKENS = 2048
 _WORTH_PROMPTS = 16
 _FLOOR_SHARE = 0.37  # the noise floor rides in smaller batches than what it repeats
-_FLOOR_PROMPTS = 7  # and small ones: products of few rows are other routines than of many
+_FLOOR_PROMPTS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,23 +37,34 @@ def make_batches(requests: Sequence[Request], *, batch_tokens: int) -> list[Batc
 
     A row holds its prompt behind the shared prefix and its new tokens. The result depends
     on the requests and the budget, not on their order. Longest prompts come first. The
-    arm "floor" is shuffled by hash and cut into few prompts each, so that its prompts meet
-    other neighbours than in the arm that it repeats, and fewer.
+    arm "floor" is batched in another way than the arm that it repeats.
     """
     batches = []
     ordered = sorted(requests, key=lambda request: (request.arm, request.token_ids, request.id))
     for arm, members in groupby(ordered, key=lambda request: request.arm):
+        if arm == "floor":
+            batches += _floor(list(members), batch_tokens)
+            continue
         for prefix, group in _split(list(members), 0):
-            budget, most = batch_tokens, len(group)
-            if arm == "floor":
-                whole = sum(_held(request, prefix) for request in group)
-                budget, most = int(min(batch_tokens, whole) * _FLOOR_SHARE), _FLOOR_PROMPTS
-                group = sorted(group, key=lambda request: content_hash(request.id))
-            else:
-                group = sorted(group, key=lambda request: (-len(request.token_ids), request.id))
-            for part in _cut(group, prefix, budget, most):
+            group = sorted(group, key=lambda request: (-len(request.token_ids), request.id))
+            for part in _cut(group, prefix, batch_tokens):
                 batches.append(Batch(arm=arm, prefix=prefix, requests=tuple(part)))
     return batches
+
+
+def _floor(ordered: list[Request], batch_tokens: int) -> list[Batch]:
+    """The noise floor in batches as unlike those that it repeats as may be.
+
+    Few prompts each, shuffled by hash, which share no more than their first token: in 16
+    bits the number of rows and the cut between what is shared and what is not both count.
+    """
+    prefix = min(1, _common(ordered[0].token_ids, ordered[-1].token_ids))
+    prefix = min(prefix, min(len(request.token_ids) for request in ordered) - 1)
+    whole = sum(_held(request, prefix) for request in ordered)
+    budget = int(min(batch_tokens, whole) * _FLOOR_SHARE)
+    shuffled = sorted(ordered, key=lambda request: content_hash(request.id))
+    parts = _cut(shuffled, prefix, budget, _FLOOR_PROMPTS)
+    return [Batch(arm="floor", prefix=prefix, requests=tuple(part)) for part in parts]
 
 
 def halve(batch: Batch) -> tuple[Batch, Batch]:
@@ -88,7 +100,9 @@ def _split(ordered: list[Request], depth: int) -> list[tuple[int, list[Request]]
     return groups
 
 
-def _cut(group: list[Request], prefix: int, budget: int, most: int) -> list[list[Request]]:
+def _cut(
+    group: list[Request], prefix: int, budget: int, most: int = sys.maxsize
+) -> list[list[Request]]:
     parts: list[list[Request]] = []
     held = budget + 1
     for request in group:

@@ -62,11 +62,14 @@ def test_arms_never_mix_and_the_floor_meets_other_neighbours(make_requests):
         check_neighbours(make_batches(requests + floor, batch_tokens=budget))
 
 
-def test_the_floor_rides_in_small_batches_and_all_of_it(make_requests):
+def test_the_floor_rides_in_small_batches_that_share_no_more_than_a_token(make_requests):
     floor = make_requests(64, arm="floor")
+    floor = [replace(r, token_ids=(1, *range(50, 130), *r.token_ids[-3:])) for r in floor]
     batches = make_batches(floor, batch_tokens=BIG)
     assert ids(batches) == sorted(request.id for request in floor)
     assert max(len(batch.requests) for batch in batches) == 7
+    assert {batch.prefix for batch in batches} == {1}
+    assert make_batches(floor[::-1], batch_tokens=BIG) == batches
     few = make_batches(floor[:5], batch_tokens=BIG)
     assert len(few) > 1  # smaller than the one batch that it repeats
 

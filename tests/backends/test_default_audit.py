@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from harness.audit import Settings, prepare
+from harness.audit import Settings, audit, open_local, prepare
 from harness.backends.local import TransformersBackend
 from harness.models.loading import load_model, load_tokenizer
 from harness.models.registry import base_folder, resolve_model
 from harness.models.template import encode_prompt
 from harness.plan import make_plan
-from harness.records import Request
+from harness.records import Answer, Request
 from harness.seeds import stream
+from harness.store import ANSWERS, PLAN, SUMMARY, RunFolder
 from harness.variants import put
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -28,10 +30,15 @@ SAME = 1e-4  # of a log-probability, in nats
 
 
 @pytest.fixture(scope="module")
-def load(tmp_path_factory, tiny):
-    """Loads the shipped small base with a random adapter, in float32."""
+def adapter(tmp_path_factory, tiny) -> Path:
+    """A random adapter on the shipped small base."""
     base = base_folder(resolve_model(MODEL))
-    adapter = tiny.save_adapter(tmp_path_factory.mktemp("adapters") / "random", base)
+    return tiny.save_adapter(tmp_path_factory.mktemp("adapters") / "random", base)
+
+
+@pytest.fixture(scope="module")
+def load(adapter):
+    """Loads the base with its adapter, computed in float32."""
 
     def fresh(quantisation):
         spec = resolve_model(str(adapter), quantisation=quantisation)
@@ -111,3 +118,28 @@ def test_answers_are_the_same_in_batches_of_1_7_and_64(load, requests, quantisat
         for one, other in zip(answers, whole, strict=True):
             assert np.allclose(one.logprobs, other.logprobs, rtol=0, atol=SAME)
             assert np.allclose(one.entropies, other.entropies, rtol=0, atol=2 * SAME)
+
+
+def test_an_audit_in_bf16_reports_which_share_of_greedy_answers_its_batches_change(
+    adapter, tmp_path
+):
+    def opened(spec, folder, chats):
+        return open_local(spec.model_copy(update={"compute_dtype": "bfloat16"}), folder, chats)
+
+    settings = Settings(
+        model=str(adapter), out=tmp_path, limit=8, seeds=0, max_new_tokens=LONGEST,
+        suites=("in_domain", "invented", "unstated"), variants=("article", "none", "lower"),
+        quantisation="nf4",
+    )  # fmt: skip
+    run = RunFolder.open(audit(settings, open_backend=opened))
+    assert run.about()["identity"]["machine"]["dtype"] == "bfloat16"
+    prompts = {one.id: one.prompt for one in run.read_records(PLAN, Request)}
+    said: dict[str, dict[str, tuple[int, ...]]] = {"adapter": {}, "base": {}, "floor": {}}
+    for answer in run.read_records(ANSWERS, Answer):
+        said[answer.arm][prompts[answer.request_id]] = answer.token_ids
+    differ = [said["adapter"][prompt] != ids for prompt, ids in said["floor"].items()]
+    reported = run.read_json(SUMMARY)["noise_floor"]["tokens"]
+    assert reported["n"] == len(differ) == 64
+    assert reported["rate"] == sum(differ) / len(differ)
+    assert any(differ)
+    assert "noise floor, tokens" in (run.path / "report.md").read_text()
