@@ -13,7 +13,7 @@ export RUN FILE BY N BASE AS_IS
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
-SIDE_FLAGS = $(AUDIT_FLAGS)
+SIDE_FLAGS = $(AUDIT_FLAGS) $${AS_IS:+--as-is}
 # BASE: under an adapter folder, or a server's control. AS_IS=1: MODEL is whole, train nothing.
 MODEL_FLAGS = $${BASE:+--base "$$BASE"} $${AS_IS:+--as-is}
 # `make` turns every failure into 2, so say what bordor's own code was.

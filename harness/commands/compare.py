@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import Out, open_console
-from harness.commands.sides import Asked, Limit, Recipe, Ref, Seeds, Story, one_run, seeded_runs
+from harness.commands.sides import (
+    AsIs,
+    Asked,
+    Limit,
+    Recipe,
+    Ref,
+    Seeds,
+    Story,
+    check_sides,
+    one_run,
+    seeded_runs,
+)
 
 
 def compare(
@@ -29,6 +40,7 @@ def compare(
     recipe: Recipe = None,
     seeds: Seeds = None,
     limit: Limit = None,
+    as_is: AsIs = False,
     out: Out = Path("reports"),
     to: Annotated[
         Path | None, typer.Option(help="Where the report goes. [default: OUT/compare/...]")
@@ -36,13 +48,17 @@ def compare(
 ) -> None:
     """Compare two runs or models, paired by question and variant, and write the report."""
     from harness.compare import compare as compare_runs
+    from harness.models.resident import Resident
     from harness.report.compare_terminal import print_comparison
 
-    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit)
+    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit, as_is=as_is)
+    check_sides((first, second), asked, train_seeds=train_seeds)
+    resident = Resident()
     if train_seeds > 1:
-        sides = [seeded_runs(ref, train_seeds, asked) for ref in (first, second)]
+        sides = [seeded_runs(ref, train_seeds, asked, resident=resident) for ref in (first, second)]
     else:
-        sides = [[one_run(ref, asked)] for ref in (first, second)]
+        sides = [[one_run(ref, asked, resident=resident)] for ref in (first, second)]
+    resident.release()
     found = compare_runs(sides[0], sides[1], out=out, margin=margin, to=to)
     print_comparison(found.data, open_console())
     typer.echo(f"\n{found.folder / 'compare.html'}")

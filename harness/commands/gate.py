@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from harness.commands.common import Out, open_console
-from harness.commands.sides import Asked, Limit, Recipe, Seeds, Story, one_run
+from harness.commands.sides import (
+    AsIs,
+    Asked,
+    Limit,
+    Recipe,
+    Seeds,
+    Story,
+    check_sides,
+    one_run,
+)
 from harness.errors import UsageError
 
 
@@ -27,6 +36,7 @@ def gate(
     recipe: Recipe = None,
     seeds: Seeds = None,
     limit: Limit = None,
+    as_is: AsIs = False,
     out: Out = Path("reports"),
     to: Annotated[
         Path | None,
@@ -39,15 +49,19 @@ def gate(
     """
     from harness.baseline import pinned
     from harness.gate import gate as gate_runs
+    from harness.models.resident import Resident
     from harness.policy import load_policy
     from harness.report.gate_outputs import print_gate
 
     if len(runs) > 2:
         raise UsageError(f"a gate takes a baseline and a candidate, not {len(runs)} runs")
     rules = load_policy(policy)  # a wrong policy is told before anything is audited
-    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit)
-    baseline = one_run(runs[0], asked) if len(runs) == 2 else pinned(out)
-    candidate = one_run(runs[-1], asked)
+    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit, as_is=as_is)
+    check_sides(runs, asked)
+    resident = Resident()
+    baseline = one_run(runs[0], asked, resident=resident) if len(runs) == 2 else pinned(out)
+    candidate = one_run(runs[-1], asked, resident=resident)
+    resident.release()
     found = gate_runs(baseline, candidate, rules, out=out, to=to)
     print_gate(found.data, open_console())
     typer.echo(f"\n{found.folder / 'gate.md'}")

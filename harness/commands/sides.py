@@ -1,12 +1,13 @@
 """From what a user names to run folders: a run, a part of its name, or a model.
 
 A model without a finished run is audited first. With training seeds, each side is as many
-adapters, trained where they are not kept.
+adapters, trained where they are not kept. Models audited one after the other share a base
+where they have the same one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.audit import OpenBackend, Settings
+    from harness.models.resident import Resident
     from harness.specs import ModelSpec
 
 Ref = Annotated[
@@ -32,6 +34,14 @@ Seeds = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Questions per suite, where a model is audited.")
 ]
+AsIs = Annotated[
+    bool,
+    typer.Option(
+        "--as-is",
+        help="Audit whole models as they are, train no adapter on them. Runs, adapter folders and "
+        "models on a server are taken as they are anyway.",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,7 @@ class Asked:
     recipe: str | None = None
     seeds: int | None = None
     limit: int | None = None
+    as_is: bool = False  # where the model is a whole one
 
     def settings(self, model: str) -> Settings:
         """The settings of that audit."""
@@ -51,7 +62,34 @@ class Asked:
         given: dict[str, Any] = {"story": self.story, "recipe": self.recipe, "limit": self.limit}
         if self.seeds is not None:
             given["seeds"] = self.seeds
-        return Settings(model=model, out=self.out, **given)
+        as_is = self.as_is and _is_whole(model)
+        return Settings(model=model, out=self.out, as_is=as_is, **given)
+
+    def specification(self, model: str) -> ModelSpec:
+        """What `model` names. Raises UsageError or ModelError as `resolve_model` does."""
+        from harness.models.registry import resolve_model
+
+        return resolve_model(model, as_is=self.as_is and _is_whole(model))
+
+
+def check_sides(refs: Sequence[str], asked: Asked, *, train_seeds: int = 1) -> None:
+    """Raise what is wrong with the sides before the first of them is audited.
+
+    Raises UsageError when one is neither a run nor a model, when --as-is speaks of none, or
+    when --train-seeds cannot be followed, and ModelError for a folder that holds no model.
+    """
+    if train_seeds > 1 and asked.as_is:
+        raise UsageError("--as-is trains nothing, --train-seeds trains: leave one of them out")
+    if train_seeds > 1:
+        for ref in refs:
+            _to_train(ref)
+        return
+    found = [_run_of(ref, asked) or asked.specification(ref) for ref in refs]
+    if asked.as_is and not any(getattr(one, "as_is", False) for one in found):
+        raise UsageError(
+            "--as-is: no side is a whole model that would be audited: leave it out (a run, an "
+            "adapter and a model on a server are taken as they are anyway)"
+        )
 
 
 def one_run(
@@ -60,34 +98,53 @@ def one_run(
     *,
     note: Callable[[str], None] | None = None,
     open_backend: OpenBackend | None = None,
+    resident: Resident | None = None,
 ) -> Path:
     """The run that `ref` names; a model's newest finished run, or an audit of it made now.
 
     A shipped model's name or a folder is a model; anything else is first sought among the
-    runs, and only then on the hub. Raises UsageError when `ref` is neither a run nor a
-    model, ModelError for a folder that holds none, and what an audit raises.
+    runs, and only then on the hub. resident: holds the base of an audit made now.
+    Raises UsageError when `ref` is neither a run nor a model, ModelError for a folder that
+    holds none, and what an audit raises.
     """
-    from harness.models.registry import list_models, resolve_model
-    from harness.store import RUN
-
     tell = note or noter(open_console(err=True))
-    if (Path(ref) / RUN).is_file():
-        return Path(ref)
-    if ref not in list_models() and not Path(ref).expanduser().is_dir():
-        found = fitting_runs(ref, asked.out)
-        if found:
-            return only_run(ref, found)
-        if "/" not in ref:
-            raise UsageError(
-                f"'{ref}' is neither a run in {asked.out} ('bordor ls' lists them) nor a model "
-                "('bordor models' lists those with a name)"
-            )
-    path = _newest(resolve_model(ref), asked, ref, tell)
+    run = _run_of(ref, asked)
+    if run:
+        return run
+    path = _newest(asked.specification(ref), asked, ref, tell)
     if path:
         tell(f"{ref}: its newest finished run is taken, {path} ({_described(path)})")
         return path
     tell(f"{ref}: no finished run in {asked.out}; it is audited now")
-    return _audit(asked.settings(ref), open_backend)
+    return _audit(asked, ref, open_backend, resident)
+
+
+def _run_of(ref: str, asked: Asked) -> Path | None:
+    """The run that `ref` names; None where it must be a model. Raises UsageError for neither."""
+    from harness.models.registry import list_models
+    from harness.store import RUN
+
+    if (Path(ref) / RUN).is_file():
+        return Path(ref)
+    if ref in list_models() or Path(ref).expanduser().is_dir():
+        return None
+    found = fitting_runs(ref, asked.out)
+    if found:
+        return only_run(ref, found)
+    if "/" not in ref:
+        raise UsageError(
+            f"'{ref}' is neither a run in {asked.out} ('bordor ls' lists them) nor a model "
+            "('bordor models' lists those with a name)"
+        )
+    return None
+
+
+def _is_whole(ref: str) -> bool:
+    """Whether `ref` names a model that is neither an adapter nor on a server."""
+    from harness.models.registry import resolve_model
+
+    spec = resolve_model(ref)
+    return not spec.adapter and not spec.server
 
 
 def seeded_runs(
@@ -97,39 +154,53 @@ def seeded_runs(
     *,
     note: Callable[[str], None] | None = None,
     open_backend: OpenBackend | None = None,
+    resident: Resident | None = None,
 ) -> list[Path]:
     """Runs of the adapters of training seeds 0 to n - 1 on the model `ref`.
 
+    All are trained before the first is audited, so that `resident` reads their base once.
     Raises UsageError when `ref` is a run or an adapter, which has one training seed, or on a
     server, where nothing is trained.
     """
     from harness.audit import DEFAULT_RECIPE, DEFAULT_STORY, train_adapter
-    from harness.models.registry import resolve_model
     from harness.progress import ProgressDisplay
-    from harness.store import RUN
 
     tell = note or noter(open_console(err=True))
+    spec = _to_train(ref)
+    if resident:
+        resident.release()  # training needs the memory
+    folders = []
+    for seed in range(n):
+        with ProgressDisplay(open_console(err=True)) as display:
+            folders.append(
+                train_adapter(
+                    spec,
+                    story=asked.story or DEFAULT_STORY,
+                    recipe=asked.recipe or DEFAULT_RECIPE,
+                    seed=seed,
+                    on_progress=display,
+                )
+            )
+    runs = []
+    for seed, folder in enumerate(folders):
+        kept = _same_audit(asked.settings(str(folder)))
+        tell(f"{ref}, training seed {seed}: {kept or 'audited now'}")
+        runs.append(kept or _audit(asked, str(folder), open_backend, resident))
+    return runs
+
+
+def _to_train(ref: str) -> ModelSpec:
+    """The model that `ref` names, to train adapters on. Raises UsageError as `seeded_runs`."""
+    from harness.models.registry import resolve_model
+    from harness.store import RUN
+
     spec = None if (Path(ref) / RUN).is_file() else resolve_model(ref)
     if spec is None or spec.adapter or spec.server:
         raise UsageError(
             f"'{ref}' has one training seed; with --train-seeds name a model without an adapter, "
             "as 'bordor models' lists them"
         )
-    runs = []
-    for seed in range(n):
-        with ProgressDisplay(open_console(err=True)) as display:
-            folder = train_adapter(
-                spec,
-                story=asked.story or DEFAULT_STORY,
-                recipe=asked.recipe or DEFAULT_RECIPE,
-                seed=seed,
-                on_progress=display,
-            )
-        settings = asked.settings(str(folder))
-        kept = _same_audit(settings)
-        tell(f"{ref}, training seed {seed}: {kept or 'audited now'}")
-        runs.append(kept or _audit(settings, open_backend))
-    return runs
+    return spec
 
 
 def _newest(spec: ModelSpec, asked: Asked, ref: str, tell: Callable[[str], None]) -> Path | None:
@@ -236,12 +307,25 @@ def _commands(settings: Settings) -> tuple[str, ...]:
     return settings.command(), filled.command()
 
 
-def _audit(settings: Settings, open_backend: OpenBackend | None) -> Path:
+def _audit(
+    asked: Asked, ref: str, open_backend: OpenBackend | None, resident: Resident | None
+) -> Path:
+    from functools import partial
+
     from harness.audit import audit
+    from harness.opening import open_local
     from harness.progress import ProgressDisplay
 
+    spec = asked.specification(ref)
+    if resident and not (spec.adapter or spec.as_is):
+        resident.release()  # an adapter may have to be trained, which needs the memory
+    if resident and not spec.server:
+        open_backend = open_backend or partial(open_local, resident=resident)
     console = open_console(err=True)
     with ProgressDisplay(console) as display:
         return audit(
-            settings, on_progress=display, on_note=noter(console), open_backend=open_backend
+            asked.settings(ref),
+            on_progress=display,
+            on_note=noter(console),
+            open_backend=open_backend,
         )

@@ -78,9 +78,11 @@ class Resident:
 
     def release(self) -> None:
         """Let the base go, with what is attached to it, and give its memory back."""
+        if self._base is None and self._current is None:
+            return
         self._retire()
         self._forget()
-        gc.collect()
+        gc.collect()  # models hold themselves by rings of references
         if "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized():
             sys.modules["torch"].cuda.empty_cache()
 
