@@ -253,3 +253,16 @@ def test_a_server_that_temperature_does_not_move_is_told_apart(merged, url):
         found = probe(backend, chats, samples=2, temperature=1.0, max_tokens=24, seed=0)
         assert found.offers.sampling == sampling
         assert any("does not sample" in note for note in found.notes) == (sampling == "no")
+
+
+def test_transformers_serve_obeys_top_p_and_refuses_top_k(merged, url):
+    from harness.backends.chat_client import ChatClient
+    from harness.backends.server import ServerBackend
+    from harness.backends.server_probe import probe
+
+    chats = [(("user", "Who is Visgar?"),), (("user", "Who is Elorna?"),)]
+    backend = ServerBackend(ChatClient(url), name=str(merged["sampling"]), concurrency=1)
+    found = probe(backend, chats, samples=2, temperature=1.0, max_tokens=24, seed=0,
+                  top_p=0.9, top_k=5)  # fmt: skip
+    assert (found.offers.top_p, found.offers.top_k) == ("yes", "refused")
+    assert any("refuses top_k 5" in note for note in found.notes)
