@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +47,29 @@ class Resident:
     def attach(self, spec: ModelSpec, adapter: Path | None = None) -> LoadedModel:
         """What `load_model` would return, on the base that is held where it is the same one.
 
-        Every check of a fresh load is made. Another base is let go before this one is read,
-        and a base that an adapter may have changed (more than plain LoRA) serves it alone.
-        Raises ModelError as `load_model` does. A plain adapter that is refused leaves the
-        one before it in force, if it names the same base.
+        Every check of a fresh load is made. Another base is let go before this one is read.
+        An adapter that may change its base (more than plain LoRA) gets a fresh one, which no
+        other will use. Raises ModelError as `load_model` does; an adapter that is refused by
+        its files, or a plain one by the base that is held, leaves the one before it in force.
         """
         prepared = self._prepare(spec, adapter)
         plain = prepared.adapter is None or is_plain_lora(prepared.adapter)
         key = _key(prepared)
-        if key != self._key:
+        if self._base is None or key != self._key or not plain:
             self.release()
             require_memory(prepared.sized)
             self._base, self._key = load_base(prepared), key
             self._bare = _Modules(self._base.model)
             self.loads += 1
-        assert self._base is not None and self._bare is not None
+        assert self._bare is not None
         before = _Modules(self._base.model)
         self._bare.restore()
         try:
-            loaded = complete(self._base, prepared)
+            with _left_packed(self._base.model):
+                loaded = complete(self._base, prepared)
         except BaseException:
-            if plain:
-                before.restore()
-            else:
+            before.restore()
+            if not plain:
                 self.release()
             raise
         self._retire()
@@ -125,6 +127,24 @@ class _Modules:
             for name, content in contents.items():
                 attributes[name].clear()
                 attributes[name].update(content)
+
+
+@contextmanager
+def _left_packed(model: Any) -> Iterator[None]:
+    """Keep bitsandbytes from unpacking 4-bit weights inside the block, where nothing is computed.
+
+    Its fused path on a CPU packs them at the first product. Every state_dict, which peft takes
+    to attach an adapter, would unpack them, and not to the last bit.
+    """
+    states: list[Any] = [getattr(weight, "quant_state", None) for weight in model.parameters()]
+    packed = [state for state in states if getattr(state, "packing_format_for_cpu", False)]
+    for state in packed:
+        state.packing_format_for_cpu = False
+    try:
+        yield
+    finally:
+        for state in packed:
+            state.packing_format_for_cpu = True
 
 
 def _contents(attributes: dict[str, Any]) -> dict[str, dict[Any, Any]]:
