@@ -27,9 +27,19 @@ def worker_count(model: Any) -> int:
     """How many workers a model gets: a small one on a CPU as many as torch has threads."""
     import torch
 
-    if model.device.type != "cpu" or sum(p.numel() for p in model.parameters()) > SMALL:
+    if model.device.type != "cpu" or _size(model) > SMALL:
         return 1
     return torch.get_num_threads()
+
+
+def _size(model: Any) -> int:
+    """Numbers in all weights, folded ones too."""
+    folded = sum(
+        module.in_features * module.out_features
+        for module in model.modules()
+        if hasattr(module, "base_product")
+    )
+    return folded + sum(p.numel() for p in model.parameters())
 
 
 def deal(batches: Iterable[Batch], workers: int) -> Iterator[Batch]:

@@ -23,6 +23,7 @@ from harness.backends.warping import check_sampling, restriction_of
 from harness.errors import BackendError
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
+from harness.models.packed import TORCH, how_products_run
 from harness.models.template import encode_prompt
 from harness.records import Answer, Request
 
@@ -74,6 +75,7 @@ class TransformersBackend:
             "batch_tokens": self._batch_tokens,
             "attention": "shared prefix" if self.shares_prefix else "plain",
             "workers": len(self._runners),
+            "products": how_products_run() if self.folded else TORCH,
         }
         return self._loaded.identity | {"engine": engine}
 

@@ -8,10 +8,15 @@ product, and a stretch for each line of the batch. One softmax joins the two.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 ATTENTION = "bordor_shared_prefix"
 MOST_BLANKS = 256  # tokens to fill up a part of a prefill; more cost more than another pass
+# On a CPU every new number of rows costs a product some code made for it: lines come in
+# numbers that are met again.
+_ROUND = 16
 # What an architecture may ask of its attention that this one does not do.
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias", "sliding_window")
 
@@ -86,6 +91,7 @@ def make_cache(prefix: list[tuple[Any, Any]] | None, pad_L: Any, room: tuple[int
     prefix: for every layer keys and values [Hkv, P, D], or None for none; room: the most
     lines, and tokens in a line, to come.
     """
+    import torch
     from transformers.cache_utils import Cache
 
     class SharedPrefixCache(Cache):
@@ -121,16 +127,25 @@ def make_cache(prefix: list[tuple[Any, Any]] | None, pad_L: Any, room: tuple[int
                 self.held[at].adopt(layer, lines, len(self.pad), width)
 
         def keep(self, lines: Any) -> None:
-            import torch
-
             self.pad = self.pad[lines]
             moved = (lines != torch.arange(len(lines), device=lines.device)).nonzero()[:, 0]
             for layer in self.held:
                 layer.keep(lines, moved)
 
-        def fork(self, lines: Any) -> None:
-            import torch
+        @contextmanager
+        def lend(self, count: int) -> Iterator[None]:
+            """Add `count` lines that nobody reads inside the block; what they hold is anything."""
+            pad, self.pad = self.pad, torch.nn.functional.pad(self.pad, (0, count))
+            for layer in self.held:
+                layer.lines += count
+            try:
+                yield
+            finally:
+                self.pad = pad
+                for layer in self.held:
+                    layer.lines -= count
 
+        def fork(self, lines: Any) -> None:
             self.pad = torch.cat([self.pad, self.pad[lines]])
             for layer in self.held:
                 layer.fork(lines)
@@ -281,6 +296,7 @@ class SharedPrefixRunner:
             self._prefix = self._run_prefix(prefix) if prefix else None
             self._known = (arm, prefix)
         width = max(len(prompt) for prompt in prompts)
+        lines += -lines % _ROUND
         parts = alike([len(prompt) for prompt in prompts])
         if len(parts) == 1:
             logits, self._cache = self._run_part(prompts, (lines, width + steps), len(prefix))
@@ -311,7 +327,15 @@ class SharedPrefixRunner:
 
     def step(self, ids_L: Any, position_L: Any) -> Any:
         """Feed one token to each line; return logits [L, V]."""
-        return self._forward(ids_L[:, None], position_L[:, None])
+        import torch
+
+        count = len(ids_L)
+        idle = -count % _ROUND if ids_L.device.type == "cpu" else 0
+        if not idle:
+            return self._forward(ids_L[:, None], position_L[:, None])
+        ids_L, position_L = (torch.nn.functional.pad(x, (0, idle)) for x in (ids_L, position_L))
+        with self._cache.lend(idle):
+            return self._forward(ids_L[:, None], position_L[:, None])[:count]
 
     def keep(self, lines: Any) -> None:
         """Let all lines go but these, by index."""
