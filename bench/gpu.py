@@ -65,6 +65,9 @@ def main() -> None:
             show(part, found)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    runs = [run for part in asked.parts for run in found[part].values()]
+    if any("error" in run for run in runs):
+        raise SystemExit(1)
 
 
 def arguments() -> argparse.Namespace:
