@@ -1,4 +1,4 @@
-"""Finding out what a server does with `n`, `seed`, `logprobs`, temperature and the rest.
+"""Finding out what a server does with `n`, `seed`, `logprobs` and temperature, by asking.
 
 A field may be refused (HTTP 4xx), ignored without a word, or honoured; only answers tell.
 The requests of the second round run at the same time, as those of the audit will: a server

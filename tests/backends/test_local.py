@@ -181,18 +181,19 @@ def test_answers_come_in_plan_order_with_samples_ascending(backend, make_request
     ]
 
 
-def test_the_first_sampled_token_follows_the_models_probabilities(load, make_requests):
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_the_first_sampled_token_follows_the_models_probabilities(load, make_requests, temperature):
     import torch
     from scipy.stats import chisquare
 
     loaded = load()
     backend = TransformersBackend(loaded)
-    [request] = make_requests(1, samples=4000, max_new_tokens=1, temperature=0.7)
+    [request] = make_requests(1, samples=4000, max_new_tokens=1, temperature=temperature)
     counts = Counter(a.token_ids[0] for a in backend.generate([request]) if a.sample)
     plain = load()
     with torch.inference_mode():
         logits = plain.model(torch.tensor([request.token_ids])).logits[0, -1].double()
-    expected = torch.softmax(logits / 0.7, dim=-1).numpy() * 4000
+    expected = torch.softmax(logits / temperature, dim=-1).numpy() * 4000
     common = [token for token in range(len(expected)) if expected[token] >= 8]
     seen = [counts[token] for token in common] + [4000 - sum(counts[t] for t in common)]
     hoped = [expected[token] for token in common] + [4000 - expected[common].sum()]
