@@ -15,9 +15,10 @@ from typing import Any
 
 from harness.backends.batches import Batch, halve, make_batches
 from harness.backends.crew import deal, run_batches, worker_count
+from harness.backends.joint_attention import UnsupportedArchitecture
 from harness.backends.plain import PlainRunner
 from harness.backends.sampling import choose, uniforms
-from harness.backends.shared_prefix import SharedPrefixRunner, UnsupportedArchitecture
+from harness.backends.shared_prefix import SharedPrefixRunner
 from harness.backends.tree import Tree
 from harness.backends.warping import check_sampling, restriction_of
 from harness.errors import BackendError
@@ -166,9 +167,9 @@ class TransformersBackend:
                 break
             moves = tree.advance()
             if moves.keep is not None:
-                runner.keep(torch.from_numpy(moves.keep).to(device))
+                runner.keep(moves.keep)
             if len(moves.fork):
-                runner.fork(torch.from_numpy(moves.fork).to(device))
+                runner.fork(moves.fork)
             position_L = torch.from_numpy(length_N[tree.prompt_L] + tree.step - 1)
             logits_LV = runner.step(torch.from_numpy(moves.ids).to(device), position_L.to(device))
         return self._answers(batch, rows, tree)
@@ -256,6 +257,7 @@ def _draw(
 
 def _probe(runner: Any, prompts: list[tuple[int, ...]]) -> Any:
     """Logits after a prefill, and after a step of lines that left and forked: [N + 4, V]."""
+    import numpy as np
     import torch
 
     shared = prompts[0][:4]
@@ -263,8 +265,8 @@ def _probe(runner: Any, prompts: list[tuple[int, ...]]) -> Any:
         shared, [prompt[4:] for prompt in prompts], arm="probe", lines=4, steps=1
     )
     device = first.device
-    runner.keep(torch.tensor([0, 2], device=device))
-    runner.fork(torch.tensor([1, 1], device=device))
+    runner.keep(np.array([0, 2]))
+    runner.fork(np.array([1, 1]))
     lengths = torch.tensor([len(prompts[at]) for at in (0, 2, 2, 2)], device=device)
     second = runner.step(torch.arange(5, 9, device=device), lengths)
     return torch.cat([first, second]).float()

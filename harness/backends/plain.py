@@ -42,16 +42,18 @@ class PlainRunner:
         return self._forward(ids_L[:, None], position_L[:, None])
 
     def keep(self, lines: Any) -> None:
-        """Let all lines go but these, by index."""
+        """Let all lines go but these, by index (int64 of numpy)."""
+        import torch
+
+        lines = torch.from_numpy(lines).to(self._mask_LT.device)
         self._cache.batch_select_indices(lines)
         self._mask_LT = self._mask_LT[lines]
 
     def fork(self, lines: Any) -> None:
-        """Append a copy of each of these lines."""
-        import torch
+        """Append a copy of each of these lines (int64 of numpy)."""
+        import numpy as np
 
-        held = torch.arange(len(self._mask_LT), device=lines.device)
-        self.keep(torch.cat([held, lines]))
+        self.keep(np.concatenate([np.arange(len(self._mask_LT)), lines]))
 
     def _forward(self, ids: Any, positions: Any) -> Any:
         out = self._model(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_LEAVE_SHARE = 16  # lines without rows leave together once they are this share of the batch
+LEAVE_SHARE = 16  # lines without rows leave together once they are this share of the batch
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,8 @@ class Tree:
 
         alive = np.unique(self.line)
         keep = None
-        if (len(self.prompt_L) - len(alive)) * _LEAVE_SHARE >= len(self.prompt_L):
-            keep = np.arange(len(alive))
-            keep[np.setdiff1d(keep, alive)] = alive[alive >= len(alive)]
+        if (len(self.prompt_L) - len(alive)) * LEAVE_SHARE >= len(self.prompt_L):
+            keep = stay_or_replace(alive)
             moved = np.empty_like(self.prompt_L)
             moved[keep] = np.arange(len(keep))
             self.line = moved[self.line]
@@ -100,3 +99,15 @@ class Tree:
         self.line = place[which.reshape(-1)]
         self.prompt_L = np.concatenate([self.prompt_L, self.prompt_L[fork]])
         return Moves(keep=keep, fork=fork, ids=ids)
+
+
+def stay_or_replace(alive: Any) -> Any:
+    """What the first len(alive) places hold then: what they held, or one alive from behind.
+
+    alive: int64, ascending.
+    """
+    import numpy as np
+
+    sources = np.arange(len(alive))
+    sources[np.setdiff1d(sources, alive)] = alive[alive >= len(alive)]
+    return sources
