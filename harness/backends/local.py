@@ -33,6 +33,7 @@ ENTROPY_DIGITS = 4
 _CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # keys and values of a batch, by device
 _FEWEST_TOKENS, _MOST_TOKENS = 2048, 49_152
 _PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of a logit
+_PROBE_TOKENS = 16  # no probe is longer
 _STOP, _LENGTH = "stop", "length"
 
 
@@ -64,6 +65,7 @@ class TransformersBackend:
         self._model = _inner(loaded)
         self.halvings = 0  # batches cut in two because memory ran out
         self._stop_ids = _stop_ids(loaded)
+        self._window: int | None = None  # texts up to which prompts share a prefix
         runner: Any = self._make_runner() if share_prefix else PlainRunner(self._model)
         more = (workers or worker_count(self._model)) - 1
         self._runners = [runner, *(runner.another() for _ in range(more))]
@@ -144,6 +146,8 @@ class TransformersBackend:
         import torch
 
         requests = batch.requests
+        if self._window and max(map(self._length, requests)) > self._window:
+            runner = PlainRunner(self._model)
         rows = [(at, s) for at, r in enumerate(requests) for s in range(r.samples + 1)]
         source_R, sample_R = np.array(rows).T
         tree = Tree(source_R, np.array([self._limit(requests[at]) for at, _ in rows]),
@@ -173,6 +177,9 @@ class TransformersBackend:
             position_L = torch.from_numpy(length_N[tree.prompt_L] + tree.step - 1)
             logits_LV = runner.step(torch.from_numpy(moves.ids).to(device), position_L.to(device))
         return self._answers(batch, rows, tree)
+
+    def _length(self, request: Request) -> int:
+        return len(request.token_ids) + self._limit(request)
 
     def _limit(self, request: Request) -> int:
         return min(request.max_new_tokens, self._loaded.spec.context - len(request.token_ids))
@@ -213,7 +220,7 @@ class TransformersBackend:
                    for row in range(3)]  # fmt: skip
         plain = PlainRunner(self._model)
         try:
-            _require_full_attention(self._model.config.get_text_config())
+            self._window = _window(self._model.config.get_text_config())
             with torch.inference_mode():
                 wanted = _probe(plain, prompts)
                 shared = SharedPrefixRunner(self._model)
@@ -272,12 +279,19 @@ def _probe(runner: Any, prompts: list[tuple[int, ...]]) -> Any:
     return torch.cat([first, second]).float()
 
 
-def _require_full_attention(config: Any) -> None:
-    kinds = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
-    if kinds:
-        raise UnsupportedArchitecture(", ".join(sorted(kinds)))
-    if getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):
-        raise UnsupportedArchitecture("sliding window")
+def _window(config: Any) -> int | None:
+    """The tokens that a layer looks back at most, None for all. Raises UnsupportedArchitecture."""
+    kinds = set(getattr(config, "layer_types", None) or ())
+    others = kinds - {"full_attention", "sliding_attention"}
+    if others:
+        raise UnsupportedArchitecture(", ".join(sorted(others)))
+    window = getattr(config, "sliding_window", None)
+    slides = "sliding_attention" in kinds if kinds else getattr(config, "use_sliding_window", True)
+    if not window or not slides:
+        return None
+    if window < _PROBE_TOKENS:
+        raise UnsupportedArchitecture(f"a window of {window} tokens")
+    return int(window)
 
 
 def _inner(loaded: LoadedModel) -> Any:

@@ -16,6 +16,7 @@ SHAPE = {
 SHARING = {
     "Llama": {}, "Qwen2": {}, "Qwen3": {"head_dim": 16}, "SmolLM3": {}, "Granite": {},
     "Mistral": {"sliding_window": None}, "Phi3": {"num_key_value_heads": 4},
+    "Gemma3Text": {"sliding_window": 64, "head_dim": 16, "sliding_window_pattern": 2},
 }  # fmt: skip
 FALLING_BACK = {"Mistral": {"sliding_window": 8}, "Gemma2": {"head_dim": 16}}
 
@@ -27,7 +28,7 @@ def build(name, changes, folder, tiny):
     tiny.save_tokenizer(folder)
     torch.manual_seed(0)
     config = getattr(transformers, f"{name}Config")(**(SHAPE | changes))
-    getattr(transformers, f"{name}ForCausalLM")(config).save_pretrained(folder)
+    getattr(transformers, f"{name.removesuffix('Text')}ForCausalLM")(config).save_pretrained(folder)
     return load_model(resolve_model(str(folder), quantisation="none"))
 
 
@@ -53,6 +54,32 @@ def test_prompts_share_their_prefix(name, tmp_path, tiny, make_requests):
     backend = TransformersBackend(loaded)
     assert backend.shares_prefix
     assert [answer.token_ids for answer in backend.generate(requests)] == wanted
+
+
+def test_texts_within_the_window_share_and_longer_ones_slide(
+    tmp_path, tiny, make_requests, monkeypatch
+):
+    from harness.backends.plain import PlainRunner
+    from harness.backends.shared_prefix import SharedPrefixRunner
+
+    loaded = build("Mistral", {"sliding_window": 40}, tmp_path, tiny)
+    requests = make_requests(24)
+    wanted = generated(loaded, requests)
+    backend = TransformersBackend(loaded, batch_tokens=200)
+    used = []
+    for runner in (PlainRunner, SharedPrefixRunner):
+        prefill = runner.prefill
+
+        def watched(self, *args, prefill=prefill, **options):
+            used.append(type(self))
+            return prefill(self, *args, **options)
+
+        monkeypatch.setattr(runner, "prefill", watched)
+    assert backend.shares_prefix
+    assert [answer.token_ids for answer in backend.generate(requests)] == wanted
+    assert set(used) == {PlainRunner, SharedPrefixRunner}
+    lengths = [len(request.token_ids) + request.max_new_tokens for request in requests]
+    assert min(lengths) <= 40 < max(lengths)
 
 
 @pytest.mark.parametrize("name", FALLING_BACK)
