@@ -7,7 +7,6 @@ on the requests and the token budget alone.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
@@ -15,8 +14,8 @@ from typing import Any
 
 from harness.backends.batches import Batch, halve, make_batches
 from harness.backends.crew import deal, run_batches, worker_count
-from harness.backends.joint_attention import UnsupportedArchitecture
 from harness.backends.plain import PlainRunner
+from harness.backends.runners import make_runner
 from harness.backends.sampling import choose, uniforms
 from harness.backends.shared_prefix import SharedPrefixRunner
 from harness.backends.tree import Tree
@@ -30,10 +29,11 @@ from harness.records import Answer, Request
 
 BATCH_TOKENS = 24_576  # tokens held at once
 ENTROPY_DIGITS = 4
-_CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # keys and values of a batch, by device
+_CPU_CACHE_BYTES = 2**30  # keys and values of a batch
+_GPU_CACHE_SHARE = 0.25  # of the card's memory, likewise
 _FEWEST_TOKENS, _MOST_TOKENS = 2048, 49_152
-_PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of a logit
-_PROBE_TOKENS = 16  # no probe is longer
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "CUDA error: out of memory",
+              "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")  # fmt: skip
 _STOP, _LENGTH = "stop", "length"
 
 
@@ -65,8 +65,11 @@ class TransformersBackend:
         self._model = _inner(loaded)
         self.halvings = 0  # batches cut in two because memory ran out
         self._stop_ids = _stop_ids(loaded)
-        self._window: int | None = None  # texts up to which prompts share a prefix
-        runner: Any = self._make_runner() if share_prefix else PlainRunner(self._model)
+        runner: Any
+        if share_prefix:
+            runner, self._window = make_runner(self._model, loaded.spec.name)
+        else:
+            runner, self._window = PlainRunner(self._model), None
         more = (workers or worker_count(self._model)) - 1
         self._runners = [runner, *(runner.another() for _ in range(more))]
 
@@ -211,32 +214,6 @@ class TransformersBackend:
             found.setdefault((request.arm, request.id), []).append(answer)
         return found
 
-    def _make_runner(self) -> Any:
-        """The shared-prefix runner where it computes what the model itself does."""
-        import torch
-
-        size = self._model.config.get_text_config().vocab_size
-        prompts = [tuple((7 * at + 3 + row * (at > 3)) % size for at in range(9 - row))
-                   for row in range(3)]  # fmt: skip
-        plain = PlainRunner(self._model)
-        try:
-            self._window = _window(self._model.config.get_text_config())
-            with torch.inference_mode():
-                wanted = _probe(plain, prompts)
-                shared = SharedPrefixRunner(self._model)
-                gap = float((_probe(shared, prompts) - wanted).abs().max())
-            dtype = str(self._model.dtype).removeprefix("torch.")
-            if not gap <= _PROBE_TOLERANCE[dtype]:
-                raise UnsupportedArchitecture(f"logits differ by {gap:.2g}")
-        except (UnsupportedArchitecture, AttributeError, TypeError, KeyError, ValueError) as why:
-            warnings.warn(
-                f"{self._loaded.spec.name}: prompts cannot share a prefix in this architecture "
-                f"({why}); generation is slower",
-                stacklevel=3,
-            )
-            return plain
-        return shared
-
 
 def _draw(
     tree: Tree, logits_LV: Any, sample_R: Any, warmth_N: Any, uniform_RS: Any, restriction_N: Any
@@ -262,38 +239,6 @@ def _draw(
     )
 
 
-def _probe(runner: Any, prompts: list[tuple[int, ...]]) -> Any:
-    """Logits after a prefill, and after a step of lines that left and forked: [N + 4, V]."""
-    import numpy as np
-    import torch
-
-    shared = prompts[0][:4]
-    first = runner.prefill(
-        shared, [prompt[4:] for prompt in prompts], arm="probe", lines=4, steps=1
-    )
-    device = first.device
-    runner.keep(np.array([0, 2]))
-    runner.fork(np.array([1, 1]))
-    lengths = torch.tensor([len(prompts[at]) for at in (0, 2, 2, 2)], device=device)
-    second = runner.step(torch.arange(5, 9, device=device), lengths)
-    return torch.cat([first, second]).float()
-
-
-def _window(config: Any) -> int | None:
-    """The tokens that a layer looks back at most, None for all. Raises UnsupportedArchitecture."""
-    kinds = set(getattr(config, "layer_types", None) or ())
-    others = kinds - {"full_attention", "sliding_attention"}
-    if others:
-        raise UnsupportedArchitecture(", ".join(sorted(others)))
-    window = getattr(config, "sliding_window", None)
-    slides = "sliding_attention" in kinds if kinds else getattr(config, "use_sliding_window", True)
-    if not window or not slides:
-        return None
-    if window < _PROBE_TOKENS:
-        raise UnsupportedArchitecture(f"a window of {window} tokens")
-    return int(window)
-
-
 def _inner(loaded: LoadedModel) -> Any:
     """The transformers model; under an unmerged adapter its linears are peft's."""
     if loaded.adapter and not loaded.folded:
@@ -302,15 +247,19 @@ def _inner(loaded: LoadedModel) -> Any:
 
 
 def _budget(loaded: LoadedModel) -> int:
-    """How many tokens a batch may hold: from the model's shape, not from free memory."""
+    """How many tokens a batch may hold: from model and machine, not from free memory."""
+    import torch
+
     config = loaded.model.config.get_text_config()
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     groups = getattr(config, "num_key_value_heads", None) or heads
     size = 4 if loaded.identity["machine"]["dtype"] == "float32" else 2
     token_bytes = 2 * config.num_hidden_layers * groups * width * size
-    tokens = _CACHE_BYTES[loaded.device] // token_bytes
-    return int(min(max(tokens, _FEWEST_TOKENS), _MOST_TOKENS))
+    room = _CPU_CACHE_BYTES
+    if loaded.device == "cuda":
+        room = int(torch.cuda.get_device_properties(0).total_memory * _GPU_CACHE_SHARE)
+    return int(min(max(room // token_bytes, _FEWEST_TOKENS), _MOST_TOKENS))
 
 
 def _stop_ids(loaded: LoadedModel) -> frozenset[int]:
@@ -325,4 +274,5 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    said = str(error)  # cuBLAS and the driver raise errors of their own
+    return any(words in said for words in _NO_MEMORY)

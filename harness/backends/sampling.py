@@ -67,7 +67,11 @@ def choose(
             total_L = logits_LV.logsumexp(dim=-1, keepdim=True)
     scores_LK = logits_LV.gather(1, ids_LK) - total_L
     entropy_L = (total_L[:, 0].double() - mean_L).clamp_(min=0.0)
-    return ids_LK.cpu(), scores_LK.double().cpu(), entropy_L.cpu()
+    if not logits_LV.is_cuda:
+        return ids_LK, scores_LK.double(), entropy_L
+    count = ids_LK.shape[1]  # one copy to the host, and one wait, instead of three
+    packed = torch.cat([ids_LK.double(), scores_LK.double(), entropy_L[:, None]], dim=1).cpu()
+    return packed[:, :count].long(), packed[:, count:-1], packed[:, -1]
 
 
 def _weighted(logits_LV: Any, mass_LV: Any = None) -> Any:
@@ -84,6 +88,9 @@ def _weighted(logits_LV: Any, mass_LV: Any = None) -> Any:
     for at in range(0, count, lines):
         part = logits_LV[at : at + lines]
         weight = part.softmax(-1) if mass_LV is None else mass_LV[at : at + lines].float()
+        if logits_LV.is_cuda:  # without waiting for the GPU to see whether there is a NaN
+            found.append(torch.linalg.vecdot(weight, part.clamp(min=-1e4)))
+            continue
         found.append(torch.linalg.vecdot(weight, part))
         if bool(found[-1].isnan().any()):  # a token that is ruled out: 0 times minus infinity
             found[-1] = torch.linalg.vecdot(weight, part.clamp(min=-1e4))

@@ -17,7 +17,9 @@ from harness.backends.joint_attention import (
 )
 from harness.backends.stretches import make_cache
 
-MOST_BLANKS = 256  # tokens to fill up a part of a prefill; more cost more than another pass
+# Tokens to fill up a part of a prefill; more cost more than another pass and, in every step,
+# another group of prompts.
+MOST_BLANKS = {"cpu": 256, "cuda": 16_384}
 # On a CPU every new number of rows costs a product some code made for it: lines come in
 # numbers that are met again.
 _ROUND = 16
@@ -92,7 +94,7 @@ class SharedPrefixRunner:
         if self._known != (arm, prefix):
             self._prefix = self._run_prefix(prefix) if prefix else None
             self._known = (arm, prefix)
-        parts = alike([len(prompt) for prompt in prompts])
+        parts = alike([len(prompt) for prompt in prompts], MOST_BLANKS[device.type])
         self._cache = make_cache(self._prefix, (lines + -lines % _ROUND, steps))
         logits_NV = None
         for part in parts:
@@ -149,13 +151,13 @@ class SharedPrefixRunner:
         return out.logits[:, -1]
 
 
-def alike(lengths: list[int]) -> list[list[int]]:
+def alike(lengths: list[int], most_blanks: int) -> list[list[int]]:
     """Cut prompts of these lengths, longest first, into parts with few blanks to fill up."""
     parts: list[list[int]] = []
     blanks = 0
     for at in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
         blanks += lengths[parts[-1][0]] - lengths[at] if parts else 0
-        if not parts or blanks > MOST_BLANKS:
+        if not parts or blanks > most_blanks:
             parts.append([])
             blanks = 0
         parts[-1].append(at)

@@ -281,7 +281,8 @@ def _device_and_dtype(spec: ModelSpec) -> tuple[str, Any]:
         return device, torch.float32  # exact, and at these sizes as fast as bf16
     if device == "cpu":
         return device, torch.bfloat16
-    return device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    native = torch.cuda.is_bf16_supported(including_emulation=False)  # a T4 only emulates it
+    return device, torch.bfloat16 if native else torch.float16
 
 
 def _choose_compute_path(model: Any, *, device: str) -> str:

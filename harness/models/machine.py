@@ -224,11 +224,12 @@ def _gpu() -> Finding:
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         major, minor = torch.cuda.get_device_capability()
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
         more = torch.cuda.device_count() - 1
         value = (
             f"{torch.cuda.get_device_name()}, {free / GIB:.1f} GiB free of {total / GIB:.1f} GiB, "
             f"compute capability {major}.{minor}, "
-            f"{'bf16' if torch.cuda.is_bf16_supported() else 'no bf16'}, CUDA {torch.version.cuda}"
+            f"{'bf16' if native else 'no bf16'}, CUDA {torch.version.cuda}"
         )
         value += f"; {more} more, which one audit does not use" if more else ""
         return Finding(area="machine", name="gpu", value=value, state="ok")

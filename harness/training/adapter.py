@@ -184,7 +184,8 @@ def _arguments(plan: RecipeSpec, work: Path, seed: int, loaded: Any) -> Any:
     micro = next(size for size in range(min(_MICRO_BATCH, batch), 0, -1) if batch % size == 0)
     micro = micro if large else batch
     on_gpu = loaded.device != "cpu"
-    return SFTConfig(
+    half = on_gpu and _computed_in(loaded.model) == "float16"
+    arguments = SFTConfig(
         output_dir=str(work / "trainer"),
         max_steps=plan.train.steps,
         per_device_train_batch_size=micro,
@@ -196,11 +197,12 @@ def _arguments(plan: RecipeSpec, work: Path, seed: int, loaded: Any) -> Any:
         max_length=plan.train.max_length,
         completion_only_loss=True,
         train_sampling_strategy="sequential",
-        bf16=on_gpu or _cpu_multiplies_bf16(),
+        bf16=not half if on_gpu else _cpu_multiplies_bf16(),
+        fp16=half,
         gradient_checkpointing=large,
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,
-        optim="adamw_torch",
+        optim="adamw_torch_fused" if on_gpu else "adamw_torch",
         logging_steps=_LOG_EVERY,
         save_strategy="no",
         report_to="none",
@@ -208,6 +210,13 @@ def _arguments(plan: RecipeSpec, work: Path, seed: int, loaded: Any) -> Any:
         seed=seed,
         data_seed=seed,
     )
+    # The model lies on one GPU; of several, Trainer would give it the batches of all.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def _computed_in(model: Any) -> str:
+    return str(model.get_input_embeddings().weight.dtype).removeprefix("torch.")
 
 
 def _cpu_multiplies_bf16() -> bool:

@@ -154,7 +154,7 @@ def test_answers_do_not_depend_on_how_a_prefill_is_cut_by_length(
 ):
     requests = make_requests(48, samples=2)
     whole = backend.generate(requests)
-    monkeypatch.setattr(shared_prefix, "MOST_BLANKS", blanks)
+    monkeypatch.setitem(shared_prefix.MOST_BLANKS, "cpu", blanks)
     assert len({len(request.token_ids) for request in requests}) > 5
     again = TransformersBackend(load()).generate(requests)
     assert [answer.token_ids for answer in again] == [answer.token_ids for answer in whole]
@@ -163,10 +163,9 @@ def test_answers_do_not_depend_on_how_a_prefill_is_cut_by_length(
 
 
 @pytest.mark.parametrize("blanks", [0, 5, 256])
-def test_a_prefill_is_cut_so_that_few_blanks_fill_it_up(monkeypatch, blanks):
-    monkeypatch.setattr(shared_prefix, "MOST_BLANKS", blanks)
+def test_a_prefill_is_cut_so_that_few_blanks_fill_it_up(blanks):
     lengths = [9, 3, 9, 40, 38, 3, 8]
-    parts = alike(lengths)
+    parts = alike(lengths, blanks)
     assert sorted(at for part in parts for at in part) == list(range(len(lengths)))
     for part in parts:
         assert sum(max(lengths[at] for at in part) - lengths[at] for at in part) <= blanks
