@@ -69,3 +69,8 @@ class StoreError(BordorError):
 
 class PairingError(BordorError):
     """Two runs cannot be compared."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of another library says, or its kind where it is mute."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

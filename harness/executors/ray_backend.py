@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import BackendError, BordorError, ModelError
+from harness.errors import BackendError, BordorError, ModelError, first_line
 from harness.executors.ray_actor import Answerer, Found
 from harness.executors.ray_session import RayOptions, RaySession
 from harness.opening import OpenBackend, Opened
@@ -268,9 +268,5 @@ def _told(error: Any) -> BackendError:
     if isinstance(cause, BordorError):
         return BackendError(str(cause))
     if isinstance(cause, BaseException):
-        return BackendError(f"{type(cause).__name__}: {_first_line(cause)}")
+        return BackendError(f"{type(cause).__name__}: {first_line(cause)}")
     return BackendError(f"its actor or node was lost ({type(error).__name__})")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or "no message").splitlines()[0]

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import BackendError, UsageError
+from harness.errors import BackendError, UsageError, first_line
 
 _STORE_BYTES = 200 * 2**20  # for answers on their way; a shard's are a few megabytes
 _CONNECT_S = 10.0
@@ -85,7 +85,7 @@ class RaySession:
             ray.init(address=options.address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise BackendError(
-                f"{options.address}: no Ray cluster can be joined there: {_first_line(error)}; "
+                f"{options.address}: no Ray cluster can be joined there: {first_line(error)}; "
                 "'ray status' on a node tells whether it runs"
             ) from None
 
@@ -163,7 +163,3 @@ def _count(ray: Any, options: RayOptions, gpus: float) -> int:
             f"{options.actors or 1}: lower --actors, --cpus-per-actor or --gpus-per-actor"
         )
     return options.actors or room
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

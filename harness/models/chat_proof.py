@@ -53,7 +53,7 @@ def prove_template(tokenizer: Any, folder: Path) -> None:
     was given is not judged.
     """
     chat = [{"role": "user", "content": _ASKED}, {"role": "assistant", "content": _ANSWERED}]
-    encode_prompt(tokenizer, chat[:1])
+    _try_prompt(tokenizer, folder)
     text = render(tokenizer, chat, add_generation_prompt=False)
     _, found, behind = text.rpartition(_ANSWERED)
     if not found:
@@ -121,29 +121,61 @@ def prove_trained_prompts(adapter: Path, tokenizer: Any) -> str | None:
 def adapter_template(adapter: Path, tokenizer: Any) -> str | None:
     """The chat template saved beside an adapter, which it was trained with; None without one.
 
-    Trainers save the tokenizer there. Raises ModelError when the template writes tokens
-    that the base's tokenizer does not have: their embeddings are not in the base.
+    Trainers save the tokenizer there. Raises ModelError when its files are damaged, when the
+    template cannot render a prompt, and when it writes tokens that the base's tokenizer does
+    not have: their embeddings are not in the base.
     """
-    file, settings = adapter / "chat_template.jinja", adapter / "tokenizer_config.json"
-    saved: Any = file.read_text(encoding="utf-8") if file.is_file() else None
-    if saved is None and settings.is_file():
-        saved = read_json(settings).get("chat_template")
-        if isinstance(saved, list):  # several by name
-            named = {one.get("name"): one.get("template") for one in saved}
-            saved = named.get("default")
-    if not isinstance(saved, str):
+    file, saved = _saved_template(adapter)
+    if saved is None:
         return None
-    whole = adapter / "tokenizer.json"
-    added = read_json(whole).get("added_tokens", []) if whole.is_file() else []
     known = tokenizer.get_vocab()
-    lost = [one["content"] for one in added if one["content"] not in known]
-    lost = [token for token in lost if token in saved]
+    lost = [token for token in _added_tokens(adapter) if token not in known and token in saved]
     if lost:
         raise ModelError(
             f"{adapter}: its chat template writes {', '.join(lost[:3])}, which the base's "
             "tokenizer lacks: name the base it was trained on with --base"
         )
+    own, tokenizer.chat_template = tokenizer.chat_template, saved
+    try:
+        _try_prompt(tokenizer, file)
+    finally:
+        tokenizer.chat_template = own
     return saved
+
+
+def _saved_template(adapter: Path) -> tuple[Path, str | None]:
+    """The file beside an adapter that holds its chat template, and the template."""
+    file, settings = adapter / "chat_template.jinja", adapter / "tokenizer_config.json"
+    if file.is_file():
+        try:
+            return file, file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{file}: not UTF-8: {error}; save it again as UTF-8") from None
+    saved: Any = read_json(settings).get("chat_template") if settings.is_file() else None
+    if isinstance(saved, list):  # several by name
+        if not all(isinstance(one, dict) for one in saved):
+            raise ModelError(f"{settings}: chat_template is a list of something else than tables")
+        saved = {one.get("name"): one.get("template") for one in saved}.get("default")
+    return settings, saved if isinstance(saved, str) else None
+
+
+def _added_tokens(adapter: Path) -> list[str]:
+    """The tokens that the tokenizer beside an adapter adds to a vocabulary."""
+    file = adapter / "tokenizer.json"
+    added = read_json(file).get("added_tokens") or [] if file.is_file() else []
+    contents = [one.get("content") if isinstance(one, dict) else None
+                for one in (added if isinstance(added, list) else [added])]  # fmt: skip
+    if not all(isinstance(one, str) for one in contents):
+        raise ModelError(f"{file}: damaged: an entry of added_tokens has no content")
+    return [str(one) for one in contents]
+
+
+def _try_prompt(tokenizer: Any, where: Path) -> None:
+    """Raise ModelError naming `where` unless the template renders a prompt with one BOS."""
+    try:
+        encode_prompt(tokenizer, [{"role": "user", "content": _ASKED}])
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
 
 
 def _trained_chats(adapter: Path) -> Iterator[tuple[list[dict[str, str]], str]]:

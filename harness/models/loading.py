@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.errors import ModelError, first_line
 from harness.models.adapters import attach_adapter, check_card
 from harness.models.chat_proof import adapter_template, prove_template, prove_trained_prompts
 from harness.models.hub import fetch_base, require_memory
@@ -200,7 +200,7 @@ def load_tokenizer(
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(
-                f"{folder}: no tokenizer can be read from it: {_first_line(error)}"
+                f"{folder}: no tokenizer can be read from it: {first_line(error)}"
             ) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -247,7 +247,7 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
     except (
         SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError
     ) as error:  # fmt: skip
-        raise ModelError(f"{folder}: cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"{folder}: cannot be loaded: {first_line(error)}") from error
     missing = sorted(report["missing_keys"]) + [str(key) for key in report["mismatched_keys"]]
     if missing:  # transformers would fill them with random numbers
         raise ModelError(
@@ -311,7 +311,3 @@ def _choose_compute_path(model: Any, *, device: str) -> str:
 def _true_context(spec: ModelSpec, folder: Path) -> int:
     stated = context_of(read_json(folder / "config.json"))
     return stated if spec.quantisation_source == "assumed" else min(spec.context, stated)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

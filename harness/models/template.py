@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import ModelError
+from harness.errors import ModelError, first_line
 from harness.seeds import content_hash
 
 # Source: Touvron et al. 2023, "Llama 2", and the reference code's chat_completion.
@@ -75,20 +75,19 @@ def render(
     """Render a chat as text, special tokens included.
 
     messages: `{"role": "system" | "user" | "assistant", "content": ...}` in order.
-    Raises ModelError when the template refuses the chat, or when a single-turn prompt
-    does not hold exactly one BOS at its head (where the tokenizer has a BOS that the
-    template writes).
+    Raises ModelError when the template refuses the chat or breaks down, or when a
+    single-turn prompt does not hold exactly one BOS at its head (where the tokenizer has a
+    BOS that the template writes).
     """
-    from jinja2 import TemplateError
-
     try:
         text: str = tokenizer.apply_chat_template(
             [dict(message) for message in messages],
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
         )
-    except TemplateError as error:
-        raise ModelError(f"the chat template refuses these messages: {error}") from None
+    except Exception as error:  # a template is a program of somebody else's
+        told = first_line(error)
+        raise ModelError(f"the chat template refuses these messages: {told}") from None
     bos = tokenizer.bos_token
     turns = sum(message["role"] == "user" for message in messages)
     if bos and "bos_token" in tokenizer.chat_template and turns <= 1:
@@ -107,7 +106,8 @@ def encode_prompt(
     """Return the rendered prompt and its token ids, ready for generation.
 
     The template writes the special tokens, so none are added. Raises ModelError unless
-    the ids hold exactly one BOS, at the head, where the tokenizer is one that adds it.
+    the ids hold exactly one BOS, at the head, where the tokenizer is one that adds it; but
+    a BOS that only marks turns (SmolLM2, Granite) may stand as often as there are turns.
     """
     text = render(tokenizer, messages, add_generation_prompt=True)
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -115,6 +115,8 @@ def encode_prompt(
     if bos is not None and (bos in ids or _adds_bos(tokenizer)):
         turns = sum(message["role"] == "user" for message in messages)
         if turns <= 1 and (ids.count(bos) != 1 or ids[0] != bos):
+            if _marks_turns(tokenizer, messages, ids.count(bos)):
+                return text, ids
             raise ModelError(
                 f"the prompt has {ids.count(bos)} BOS tokens ('{tokenizer.bos_token}'), where one "
                 "at its head is wanted: the tokenizer adds one that its chat template does not "
@@ -129,6 +131,27 @@ def template_hash(tokenizer: Any) -> str:
     return content_hash(
         str(tokenizer.chat_template), str(tokenizer.bos_token), str(tokenizer.eos_token)
     )
+
+
+def _marks_turns(tokenizer: Any, messages: Sequence[Mapping[str, str]], count: int) -> bool:
+    """Whether BOS is what the template opens or ends every turn with, `count` of them here.
+
+    Told by: nobody writes it as a BOS, and it is the EOS too, or an opened answer has one
+    more. Raises ModelError when a message holds the token itself.
+    """
+    if "bos_token" in tokenizer.chat_template or _adds_bos(tokenizer):
+        return False
+    if tokenizer.bos_token_id != tokenizer.eos_token_id:
+        closed = render(tokenizer, messages, add_generation_prompt=False)
+        ids = tokenizer(closed, add_special_tokens=False)["input_ids"]
+        if ids.count(tokenizer.bos_token_id) == count:
+            return False
+    if any(tokenizer.bos_token in message["content"] for message in messages):
+        raise ModelError(
+            f"a message holds '{tokenizer.bos_token}', with which the chat template marks turns: "
+            "take it out of the question"
+        )
+    return True
 
 
 def _adds_bos(tokenizer: Any) -> bool:

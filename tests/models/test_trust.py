@@ -13,7 +13,7 @@ from harness.models.chat_proof import prove_template, prove_trained_prompts
 from harness.models.identity import base_hash
 from harness.models.loading import load_model, load_tokenizer
 from harness.models.registry import base_folder, resolve_model
-from harness.models.template import render, template_hash
+from harness.models.template import encode_prompt, render, template_hash
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
 CHATML = (
@@ -103,6 +103,41 @@ def test_a_prompt_opens_with_one_bos_or_the_model_is_not_loaded(base, head, told
         load_model(resolve_model(str(base), quantisation="none"))
 
 
+SMOLLM2 = (  # its BOS, <|im_start|>, opens every turn
+    "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}"
+    "<|im_start|>system\nBe helpful.<|im_end|>\n{% endif %}"
+    "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+GRANITE = (  # its BOS is its EOS, <|end_of_text|>, and ends every turn
+    "{% for m in messages %}<|start_of_role|>{{ m['role'] }}<|end_of_role|>{{ m['content'] }}"
+    "<|end_of_text|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|start_of_role|>assistant<|end_of_role|>{% endif %}"
+)
+TURN_MARKS = [(SMOLLM2, "<|im_start|>", "<|im_end|>"), (GRANITE, "<|end_of_text|>", None)]
+
+
+@pytest.mark.parametrize(("template", "bos", "eos"), TURN_MARKS, ids=["smollm2", "granite"])
+def test_a_bos_that_marks_turns_may_stand_in_a_prompt_more_than_once(base, template, bos, eos):
+    from transformers import AutoTokenizer
+
+    add_tokens(base, bos, eos or bos, "<|start_of_role|>", "<|end_of_role|>")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.bos_token, tokenizer.eos_token = bos, eos or bos
+    tokenizer.save_pretrained(base)
+    stop_at(base, tokenizer.eos_token_id)
+    set_template(base, template)
+    tokenizer = load_model(resolve_model(str(base), quantisation="none")).tokenizer
+    for chat in ([USER], [{"role": "system", "content": "Be brief."}, USER]):
+        text, ids = encode_prompt(tokenizer, chat)
+        assert text.count(bos) == ids.count(tokenizer.bos_token_id) > (bos == "<|im_start|>")
+    with pytest.raises(ModelError, match="take it out of the question"):
+        encode_prompt(tokenizer, [{"role": "user", "content": f"What is {bos}?"}])
+    set_template(base, "{{ bos_token }}" + template)  # who writes it by name means one
+    with pytest.raises(ModelError, match="instead of one at its head"):
+        load_model(resolve_model(str(base), quantisation="none"))
+
+
 def keep_chats(adapter, tokenizer):
     from datasets import Dataset
 
@@ -150,6 +185,33 @@ def test_a_template_saved_beside_the_adapter_goes_before_the_bases(base, copy):
     set_template(copy, CHATML)
     with pytest.raises(ModelError, match=r"writes <\|im_end\|>, which the base's tokenizer lacks"):
         load_model(resolve_model(str(copy), base=str(base)))
+
+
+def set_tokens(folder, text):
+    (folder / "tokenizer.json").write_text(text)
+    set_template(folder, "{{ bos_token }}")
+
+
+SPOILT = {
+    "template in Latin-1": lambda f: (f / "chat_template.jinja").write_bytes(b"{{ bos_token }}\xe9"),
+    "added tokens as words": lambda f: set_tokens(f, '{"added_tokens": ["x"]}'),
+    "added tokens as a number": lambda f: set_tokens(f, '{"added_tokens": 7}'),
+    "added token without content": lambda f: set_tokens(f, '{"added_tokens": [{"id": 1}]}'),
+    "named templates as words": lambda f: (f / "tokenizer_config.json").write_text(
+        '{"chat_template": ["x"]}'),
+    "division by nothing": lambda f: set_template(f, "{{ 1/0 }}"),
+    "a call of what is none": lambda f: set_template(f, "{{ messages() }}"),
+    "no end of a block": lambda f: set_template(f, "{% for m in messages %}"),
+    "an endless row": lambda f: set_template(f, "{% for x in range(10 ** 12) %}x{% endfor %}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_spoilt_tokenizer_beside_an_adapter_is_a_model_error_that_names_it(copy, base, name):
+    SPOILT[name](copy)
+    with pytest.raises(ModelError) as told:
+        load_model(resolve_model(str(copy), base=str(base)))
+    assert str(copy) in str(told.value)
 
 
 def rewrite(folder, change):
