@@ -6,16 +6,20 @@ PYTHON ?= python3
 STAMP := .venv/.installed
 BORDOR := .venv/bin/python -m harness
 
-# One to one the flags of `bordor audit`; a variable that is not given leaves the default.
+# Each is a flag of the command; a variable that is not given leaves the default.
 export MODEL STORY RECIPE SEEDS LIMIT OUT BASELINE POLICY TRAIN_SEEDS
 export DATA JSON WORST SAMPLE
-export RUN FILE BY N BASE AS_IS
+export RUN FILE BY N BASE CONCURRENCY TIMEOUT EXECUTOR ACTORS
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
-SIDE_FLAGS = $(AUDIT_FLAGS) $${AS_IS:+--as-is}
+AS_IS_FLAG = $(if $(filter-out 0 no false,$(AS_IS)),--as-is)
+SIDE_FLAGS = $(AUDIT_FLAGS) $(AS_IS_FLAG)
 # BASE: under an adapter folder, or a server's control. AS_IS=1: MODEL is whole, train nothing.
-MODEL_FLAGS = $${BASE:+--base "$$BASE"} $${AS_IS:+--as-is}
+MODEL_FLAGS = $${BASE:+--base "$$BASE"} $(AS_IS_FLAG)
+# Of a model on a server, and of Ray; the other flags have no variable: see bordor audit --help.
+RUN_FLAGS = $${CONCURRENCY:+--concurrency "$$CONCURRENCY"} $${TIMEOUT:+--timeout "$$TIMEOUT"} \
+	$${EXECUTOR:+--executor "$$EXECUTOR"} $${ACTORS:+--actors "$$ACTORS"}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
@@ -26,7 +30,7 @@ help: ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' \
 		| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
-	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT BASE AS_IS; see .venv/bin/bordor audit --help"
+	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT BASE AS_IS CONCURRENCY TIMEOUT EXECUTOR ACTORS; see .venv/bin/bordor audit --help"
 
 setup: $(STAMP) ## .venv with everything from requirements.lock
 
@@ -45,7 +49,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 audit: $(STAMP) ## audit MODEL (storylm-4m-4bit) on STORY (visgar); builds what is missing
-	@$(BORDOR) audit $${MODEL:+"$$MODEL"} $(AUDIT_FLAGS) $(MODEL_FLAGS) $(SAY_CODE)
+	@$(BORDOR) audit $${MODEL:+"$$MODEL"} $(AUDIT_FLAGS) $(MODEL_FLAGS) $(RUN_FLAGS) $(SAY_CODE)
 
 doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
 	@$(BORDOR) doctor $${MODEL:+"$$MODEL"} $(MODEL_FLAGS) $(SAY_CODE)

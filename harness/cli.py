@@ -313,7 +313,9 @@ def _tell_own_warnings() -> None:
         line: str | None = None,
     ) -> None:
         if own in Path(filename).parents:
-            typer.echo(f"bordor: warning: {message}", err=True)
+            from harness.report.clean import printable
+
+            typer.echo(f"bordor: warning: {printable(str(message))}", err=True)
 
     warnings.showwarning = show
 

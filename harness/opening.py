@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,11 @@ class ServerOptions:
 
     concurrency: int | None = None
     timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a time that is none."""
+        if self.timeout_s is not None and not 0 < self.timeout_s < math.inf:
+            raise UsageError(f"--timeout is {self.timeout_s:g}; say a number of seconds above 0")
 
     def given(self) -> list[str]:
         """The flags that were given."""

@@ -205,6 +205,8 @@ class RunFolder:
                         raise StoreError(
                             f"{path}:{number}: damaged record: {error}; {_remedy(name)}"
                         ) from None
+        except UnicodeDecodeError as error:
+            raise StoreError(f"{path}: damaged: {error}; {_remedy(name)}") from None
         except FileNotFoundError:
             raise StoreError(f"{path}: no such file; {_remedy(name)}") from None
 

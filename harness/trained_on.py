@@ -109,12 +109,28 @@ def assumptions(spec: ModelSpec, *, story: str | None, recipe: str | None) -> li
             "Nothing says in which quantisation the adapter was trained: "
             f"{spec.quantisation} is assumed; --quantisation names another."
         )
+    if spec.adapter:
+        found += _other_base(Path(spec.adapter), spec)
     if spec.as_is:
         found.append(
             "The model was audited as it is: nothing was trained here, and there is no adapter "
             "to switch off, so no control tells what training changed."
         )
     return found
+
+
+def _other_base(adapter: Path, spec: ModelSpec) -> list[str]:
+    """A sentence where an adapter names another base than it is put on, and no card proves it."""
+    from harness.models.registry import ADAPTER_CONFIG, CARD, names_base, read_json
+
+    card = read_json(adapter / CARD) if (adapter / CARD).is_file() else {}
+    if card.get("base_hash") or names_base(adapter, spec) is not False:
+        return []
+    named = read_json(adapter / ADAPTER_CONFIG)["base_model_name_or_path"]
+    return [
+        f"The adapter names '{named}' as its base and was put on '{spec.base}': nothing proves "
+        "that it was trained on it, and an adapter on another base means little."
+    ]
 
 
 def _says_exposure(folder: Path) -> bool:

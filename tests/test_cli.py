@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from harness.cli import app
@@ -52,6 +53,10 @@ WRONG = [
     (("audit", "--top-k", "0"), "--top-k"),
     (("audit", "--top-k", "2.5"), "--top-k"),
     (("audit", "--max-new-tokens", "0"), "--max-new-tokens"),
+    (("audit", "openai:http://localhost:1/v1#m", "--timeout", "inf"), "--timeout is inf"),
+    (("audit", "openai:http://localhost:1/v1#m", "--timeout", "nan"), "--timeout"),
+    (("audit", "--executor", "ray", "--gpus-per-actor", "inf"), "--gpus-per-actor is inf"),
+    (("audit", "--executor", "ray", "--gpus-per-actor", "nan"), "--gpus-per-actor is nan"),
     (("audit", "no-such-model"), "no-such-model"),
     (("audit", "--story", "visgr"), "visgar"),
     (("audit", "--recipe", "instrct"), "instruct"),
@@ -158,3 +163,34 @@ def test_an_unknown_quantisation_is_answered_with_the_nearest_name(tmp_path):
     result = bordor("audit", "--dry-run", "--quantisation", "nf44", "--out", tmp_path)
     assert result.exit_code == 2
     assert "did you mean 'nf4'" in result.output
+
+
+STEERS = "\x1b]0;owned\x07\x1b[2J \u202e"
+
+
+def test_what_a_foreign_file_says_does_not_steer_the_terminal(capsys):
+    @common.told
+    def fails() -> None:
+        raise ModelError(f"config.json says {STEERS}\nsecond line")
+
+    with pytest.raises(typer.Exit):
+        fails()
+    common.noter(common.open_console(err=True))(f"found {STEERS}")
+    common.print_table(("name",), [[f"cell {STEERS}"]])
+    shown = capsys.readouterr()
+    for text in (shown.err, shown.out):
+        assert not set("\x1b\x07\u202e") & set(text)
+    assert "second line" in shown.err and "found" in shown.err and "cell" in shown.out
+
+
+def test_a_warning_does_not_steer_the_terminal(capsys, monkeypatch):
+    import warnings
+
+    from harness import cli
+
+    monkeypatch.setattr(cli.sys, "warnoptions", [])
+    monkeypatch.setattr(warnings, "showwarning", None)
+    cli._tell_own_warnings()
+    warnings.showwarning(UserWarning(f"told {STEERS}"), UserWarning, cli.__file__, 1)
+    shown = capsys.readouterr().err
+    assert "bordor: warning: told" in shown and "\x1b" not in shown

@@ -86,3 +86,16 @@ def test_a_disk_that_is_full_is_told_with_the_way_on(run, monkeypatch):
     monkeypatch.setattr(RunFolder, "keep_whole_shards", lambda self, expected: 0)
     with pytest.raises(StoreError, match=r"No space left on device.*same command again"):
         execute(PLAN, ScriptedBackend(echo), run)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"{\n", b""])
+def test_a_damaged_shard_ahead_is_generated_again(run, damage):
+    backend = ScriptedBackend(echo)
+    run.keep_ahead(1, backend.generate(PLAN.requests[2:3]))
+    [kept] = run.path.glob(".ahead-*")
+    kept.write_bytes(kept.read_bytes()[:40] + damage)
+    done = execute(PLAN, backend, run)
+    assert (done.answers, done.resumed) == (10, 0)
+    texts = [answer.text for answer in run.read_records(ANSWERS, Answer)]
+    assert texts == ["a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2", "d0"]
+    assert not list(run.path.glob(".ahead-*"))

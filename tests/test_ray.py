@@ -218,7 +218,8 @@ def test_actors_without_room_and_clusters_that_do_not_answer_are_refused(cluster
         assert not ray.is_initialized()
 
 
-@pytest.mark.parametrize("numbers", [{"actors": 0}, {"cpus": 0}, {"gpus": 1.5}, {"gpus": -1.0}])
+@pytest.mark.parametrize("numbers", [{"actors": 0}, {"cpus": 0}, {"gpus": 1.5}, {"gpus": -1.0},
+                                     {"gpus": float("inf")}, {"gpus": float("nan")}])  # fmt: skip
 def test_numbers_no_actor_can_have_are_refused(numbers):
     with pytest.raises(UsageError, match="-"):
         RayOptions(**numbers)
@@ -229,21 +230,27 @@ import os
 import psutil
 from harness.executors.ray_session import RayOptions, RaySession
 session = RaySession(RayOptions(actors=1))
+import ray
+dashboard = ray._private.worker.global_worker.node.webui_url
 folder = session._folder
 started = psutil.Process().children(recursive=True)
 listening = {one.laddr.ip for child in [psutil.Process(), *started]
              for one in child.net_connections() if one.status == psutil.CONN_LISTEN}
+dashboards = [line for line in (one.cmdline() for one in started)
+              if any(word.endswith("dashboard.py") for word in line)]
+seen = [line for line in dashboards if "--disable-frontend" not in line]
 session.close()
 _, alive = psutil.wait_procs(started, timeout=10)
 print(len(started) > 3, {ip.removeprefix("::ffff:") for ip in listening}, alive, end=" ")
-print(folder.startswith("/tmp/bordor-ray-"), os.path.exists(folder))
+print(folder.startswith("/tmp/bordor-ray-"), os.path.exists(folder), end=" ")
+print(dashboard or None, seen)
 """
 
 
 def test_a_cluster_of_its_own_listens_on_this_machine_only_and_leaves_nothing():
     done = subprocess.run([sys.executable, "-c", LOCAL], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "True {'127.0.0.1'} [] True False\n"
+    assert done.stdout == "True {'127.0.0.1'} [] True False None []\n"
 
 
 def bordor(*words: str, hide_ray: bool = False) -> subprocess.CompletedProcess:
@@ -268,6 +275,24 @@ def test_flags_that_do_not_fit_together_are_refused():
     ):
         done = bordor(*words)
         assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
+def test_the_command_audits_on_actors_to_the_end(cluster, tiny_adapter, tmp_path):
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+
+    words = [
+        "audit", tiny_adapter, "--limit", "1", "--seeds", "1", "--suites", "invented", "--variants",
+        "none", "--max-new-tokens", "4", "--quantisation", "none", "--out", tmp_path,
+        "--executor", "ray", "--actors", "1", "--ray-address", cluster.address,
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    [report] = tmp_path.glob("*/*/report.md")
+    about = RunFolder.open(report.parent).about()
+    assert about["finished"] and about["executor"]["actors"] == 1
+    assert str(report.with_name("report.html")) in done.stdout.replace("\n", "")
 
 
 def test_a_node_killed_mid_run_changes_no_verdict(cluster, tiny_adapter, tmp_path, monkeypatch):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import re
 import time
@@ -19,9 +18,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from harness.errors import BackendError, UsageError
+from harness.errors import BackendError
+from harness.models.served import KEYS, read_key
 
-KEYS = ("BORDOR_API_KEY", "OPENAI_API_KEY")  # of the environment, the first that is set
 TIMEOUT_S = 120.0
 TRIES = 7
 BACKOFF_S = 0.5  # before the second try at most; doubles from try to try
@@ -79,7 +78,7 @@ class ChatClient:
         self._timeout_s = timeout_s
         self._tries = tries
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
-        self._key = _read_key()
+        self._key = read_key()
         # Without a key no header is sent: the library wants that said with every request.
         self._headers: dict[str, Any] = {} if self._key else {"Authorization": omit}
         self._client = OpenAI(
@@ -237,20 +236,6 @@ class ChatClient:
         text = "".join(char for char in text if char.isprintable())
         text = _without_key(text, self._key)
         return f": {text[:_SHOWN]}" if text else ""
-
-
-def _read_key() -> str:
-    """The key in the environment, or "". Raises UsageError for what no header can hold."""
-    name = next((name for name in KEYS if os.environ.get(name, "").strip()), None)
-    if name is None:
-        return ""
-    key = os.environ[name].strip()
-    if not key.isascii() or not key.isprintable():
-        raise UsageError(
-            f"{name} holds characters that no key has (not ASCII, or control characters): "
-            "copy the key again"
-        )
-    return key
 
 
 def _without_key(text: str, key: str) -> str:

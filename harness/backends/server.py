@@ -128,6 +128,7 @@ class ServerBackend:
                 try:
                     finished.put((at, work(jobs[at])))
                 except BaseException as error:
+                    over.set()
                     finished.put((at, error))
 
         for _ in range(min(self._concurrency, len(jobs))):

@@ -50,8 +50,10 @@ def told(command: Command) -> Command:
     def wrapped(*arguments: Any, **options: Any) -> Any:
         try:
             return command(*arguments, **options)
-        except BordorError as error:
-            typer.echo(f"bordor: {error}", err=True)
+        except BordorError as error:  # it may repeat what a foreign file or a server said
+            from harness.report.clean import printable
+
+            typer.echo(f"bordor: {printable(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             typer.echo("\nbordor: stopped; run the same command again to resume", err=True)
@@ -113,8 +115,12 @@ def open_console(*, err: bool = False) -> Console:
 
 
 def noter(console: Console) -> Callable[[str], None]:
-    """A function that prints one note, as it is."""
-    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """A function that prints one note, as it is but for what would steer the terminal."""
+    from harness.report.clean import printable
+
+    return lambda text: console.print(
+        printable(text), markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def print_table(headers: tuple[str, ...], rows: list[list[Any]]) -> None:
@@ -123,9 +129,11 @@ def print_table(headers: tuple[str, ...], rows: list[list[Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from harness.report.clean import printable
+
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in headers:
         table.add_column(header, overflow="fold")
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(escape("" if cell is None else printable(str(cell))) for cell in row))
     open_console().print(table)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import shutil
 import socket
@@ -41,7 +42,7 @@ class RayOptions:
         if self.cpus < 1:
             raise UsageError(f"--cpus-per-actor is {self.cpus}; an actor needs at least one")
         gpus = self.gpus or 0
-        if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
+        if not 0 <= gpus < math.inf or (gpus > 1 and gpus != int(gpus)):
             raise UsageError(
                 f"--gpus-per-actor is {gpus:g}; say a whole number, or a share of one GPU"
             )

@@ -23,26 +23,29 @@ _REMEDY = (
 )
 
 
-def stop_ids(folder: Path, tokenizer: Any) -> frozenset[int]:
-    """The ids at which a model in `folder` stops: its generation config's and its EOS.
+def stop_ids(generation: Any, tokenizer: Any) -> frozenset[int]:
+    """The ids at which a model stops: those of its generation config, and its EOS."""
+    stated = getattr(generation, "eos_token_id", None)
+    ids = {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id}
+    return frozenset(int(token) for token in ids if token is not None)
+
+
+def _generation_config(folder: Path) -> Any:
+    """How a model in `folder` generates, as transformers finds it out.
 
     Raises ModelError where neither its generation config nor its config can be read.
     """
     from transformers import AutoConfig, GenerationConfig
 
     try:
-        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
-    except OSError:  # no such file: as transformers, from the model's own configuration
-        try:
-            config = AutoConfig.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelError(f"{folder}: its config.json cannot be read: {error}") from None
-        generation = GenerationConfig.from_model_config(config)
-    stated = generation.eos_token_id
-    ids = {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id}
-    return frozenset(int(token) for token in ids if token is not None)
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    except OSError:  # no such file: from the model's own configuration
+        pass
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"{folder}: its config.json cannot be read: {error}") from None
+    return GenerationConfig.from_model_config(config)
 
 
 def prove_template(tokenizer: Any, folder: Path) -> None:
@@ -58,7 +61,7 @@ def prove_template(tokenizer: Any, folder: Path) -> None:
     _, found, behind = text.rpartition(_ANSWERED)
     if not found:
         return
-    stops = stop_ids(folder, tokenizer)
+    stops = stop_ids(_generation_config(folder), tokenizer)
     ids = tokenizer(behind, add_special_tokens=False)["input_ids"]
     if stops.intersection(ids) or stops.intersection(_next_turn(tokenizer, chat)):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import Request
 
 from harness.errors import ModelError
 from harness.models.adapters import check_card, check_weights
@@ -11,9 +12,10 @@ from harness.models.chat_proof import prove_template, prove_trained_prompts
 from harness.models.findings import Finding, State, within
 from harness.models.hub import ask_hub, cached_base, room_problems
 from harness.models.loading import load_tokenizer, refuse_pickles
-from harness.models.machine import REACH_S, answers
+from harness.models.machine import REACH_S, status_of
 from harness.models.needs import GIB, Needs, free_gpu_gib, measure, needs_of, needs_of_files
 from harness.models.registry import CARD, base_folder, read_json
+from harness.models.served import KEYS, read_key
 from harness.specs import ModelSpec
 
 _AREA = "model"
@@ -43,15 +45,26 @@ def examine(spec: ModelSpec) -> list[Finding]:
 
 
 def _served(spec: ModelSpec) -> Finding:
-    url = f"{spec.server}/models"
-    if within(REACH_S, lambda: answers(url)):
+    key = read_key()
+    request = Request(f"{spec.server}/models")
+    if key:
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
+    status = within(REACH_S, lambda: status_of(request))
+    if status is None:
+        return _told(
+            "server",
+            f"{spec.server} does not answer within {REACH_S:.0f} s",
+            "broken",
+            "start it, or mend the address; see docs/servers.md",
+        )
+    if status < 300:
         return _told("server", f"{spec.server} answers; the weights lie there", "ok")
-    return _told(
-        "server",
-        f"{spec.server} does not answer within {REACH_S:.0f} s",
-        "broken",
-        "start it, or mend the address; see docs/servers.md",
-    )
+    value = f"{spec.server} answers, but its list of models with HTTP {status}"
+    if status in (401, 403):
+        held = "the key in the environment" if key else "requests without a key"
+        return _told("server", f"{value}: it refuses {held}", "warning", f"set {' or '.join(KEYS)}")
+    advice = "see what the server says about it, and that the address is the one ending in /v1"
+    return _told("server", value, "warning", advice)
 
 
 def _named(spec: ModelSpec) -> Finding:

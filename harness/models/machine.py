@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from harness.embedding import WEIGHTS_SHA256, Encoder
 from harness.errors import ModelError
@@ -168,11 +168,24 @@ def hub() -> list[Finding]:
 
 def answers(url: str) -> bool:
     """Whether something speaks HTTP at `url`, with whatever status. Raises OSError if not."""
+    return bool(status_of(Request(url, method="HEAD")))
+
+
+def status_of(request: Request) -> int:
+    """The HTTP status that answers `request`; goes to no other address, for it may hold a key.
+
+    Raises OSError when nothing answers.
+    """
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=REACH_S):
-            return True
-    except HTTPError:
-        return True
+        with build_opener(_Stay).open(request, timeout=REACH_S) as response:
+            return int(response.status)
+    except HTTPError as error:
+        return error.code
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
 
 
 def without_secret(url: str) -> str:

@@ -170,7 +170,7 @@ def _from_adapter(folder: Path, asked: str | None) -> ModelSpec:
         )
     else:
         spec = resolve_model(_local_base(base, folder))
-        if config.get("revision"):
+        if config.get("revision") and on_hub(spec):  # a folder has no revisions
             spec = spec.model_copy(update={"revision": str(config["revision"])})
     update: dict[str, Any] = {"name": folder.name, "adapter": str(folder)}
     if card.get("quantisation") in QUANTISATIONS:
@@ -185,6 +185,29 @@ def _local_base(base: str, adapter: Path) -> str:
             return str(place)
     shipped = data_folder("fixtures") / "bases" / Path(base).name
     return str(shipped) if (shipped / "config.json").is_file() else base
+
+
+def on_hub(spec: ModelSpec) -> bool:
+    """Whether the spec's base is a hub id, and no folder or name."""
+    return "/" in spec.base and not Path(spec.base).expanduser().is_absolute()
+
+
+def names_base(adapter: Path, spec: ModelSpec) -> bool | None:
+    """Whether an adapter's configuration names the base that `spec` puts it on.
+
+    None where it names none. A hub id counts as named by its snapshot in the hub's cache.
+    """
+    named = read_json(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
+    if not isinstance(named, str) or not named:
+        return None
+    found = _local_base(named, adapter)
+    cached = f"models--{named.replace('/', '--')}"
+    if spec.base in (named, found) or cached in Path(spec.base).parts:
+        return True
+    here, there = Path(spec.base).expanduser(), Path(found).expanduser()
+    if not here.is_absolute() and "/" not in spec.base:
+        return Path(named).name == spec.base
+    return here.is_dir() and there.is_dir() and here.samefile(there)
 
 
 def _saved_quantisation(saved: Any) -> Any:

@@ -6,12 +6,14 @@ shown: addresses are written in run.json, and keys come from the environment alo
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
 from harness.errors import UsageError
 from harness.specs import ModelSpec
 
 PREFIX = "openai:"
+KEYS = ("BORDOR_API_KEY", "OPENAI_API_KEY")  # of the environment, the first that is set
 _EXAMPLE = "openai:http://localhost:8000/v1#model"
 
 
@@ -54,3 +56,17 @@ def served_model(ref: str) -> ModelSpec:
         quantisation="none",
         quantisation_source="assumed",
     )
+
+
+def read_key() -> str:
+    """The key in the environment, or "". Raises UsageError for what no header can hold."""
+    name = next((name for name in KEYS if os.environ.get(name, "").strip()), None)
+    if name is None:
+        return ""
+    key = os.environ[name].strip()
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(
+            f"{name} holds characters that no key has (not ASCII, or control characters): "
+            "copy the key again"
+        )
+    return key

@@ -203,23 +203,69 @@ def test_a_whole_model_audited_as_it_is_needs_no_memory_to_train(llama, monkeypa
     assert "audited as it is" in whole["base"]["value"]
 
 
-class NotFound(http.server.BaseHTTPRequestHandler):
-    def do_HEAD(self):
-        self.send_error(404)
+class Answering(http.server.BaseHTTPRequestHandler):
+    status, seen = 200, ""
+
+    def do_GET(self):
+        Answering.seen = f"{self.path} {self.headers.get('Authorization')}"
+        self.send_response(self.status)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_):
         pass
 
 
-def test_a_server_is_well_when_it_answers_and_broken_when_none_does():
-    with http.server.HTTPServer(("127.0.0.1", 0), NotFound) as server:
+STATUSES = [
+    (200, "ok", "answers"), (401, "warning", "refuses the key"), (403, "warning", "refuses the key"),
+    (404, "warning", "HTTP 404"), (500, "warning", "HTTP 500"), (302, "warning", "HTTP 302"),
+]  # fmt: skip
+
+
+def test_a_server_is_well_when_it_lists_its_models_and_broken_when_none_answers(monkeypatch):
+    monkeypatch.setenv("BORDOR_API_KEY", SECRET)
+    with http.server.HTTPServer(("127.0.0.1", 0), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         ref = f"openai:http://127.0.0.1:{server.server_port}/v1#m"
-        done = doctor(ref, "--json")
-        assert done.exit_code == 0 and found_in(done)["server"]["state"] == "ok"
+        for status, state, told in STATUSES:
+            Answering.status = status
+            done = doctor(ref, "--json")
+            found = found_in(done)["server"]
+            assert (done.exit_code, found["state"]) == (0, state), found
+            assert told in found["value"] and bool(found["advice"]) == (state == "warning")
+            assert Answering.seen == f"/v1/models Bearer {SECRET}"
+            assert SECRET not in done.output
+        monkeypatch.delenv("BORDOR_API_KEY")
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        Answering.status = 401
+        assert "requests without a key" in found_in(doctor(ref, "--json"))["server"]["value"]
+        assert Answering.seen == "/v1/models None"
         server.shutdown()
     done = doctor(ref, "--json")
     assert done.exit_code == 1 and "does not answer" in found_in(done)["server"]["value"]
+
+
+def test_kernels_installed_is_a_warning_with_a_way_on(monkeypatch):
+    from importlib.machinery import ModuleSpec
+
+    real = machine.importlib.util.find_spec
+    monkeypatch.setattr(
+        machine.importlib.util, "find_spec",
+        lambda name, *more: ModuleSpec(name, None) if name == "kernels" else real(name, *more),
+    )  # fmt: skip
+    found = found_in(doctor("--json"))["kernels"]
+    assert found["state"] == "warning" and "pip uninstall kernels" in found["advice"]
+
+
+def test_the_quantisation_asked_for_moves_the_memory_that_is_needed(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    needed = {}
+    for quantisation in ("nf4", "int8", "none"):
+        found = found_in(doctor("llama2-7b-4bit", "--quantisation", quantisation, "--json"))
+        needed[quantisation] = float(found["memory to audit"]["value"].split(" GiB")[0])
+        assert quantisation in found["quantisation"]["value"]
+    assert needed["nf4"] < needed["int8"] < needed["none"]
 
 
 def test_a_model_nobody_knows_is_a_usage_error(tmp_path):
