@@ -37,9 +37,10 @@ def bordor(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts]]
     requests = [from_dict(Request, {**one, "samples": work["samples"]}) for one in work["requests"]]
 
     def run() -> tuple[int, Texts]:
-        answers = []
-        for start in range(0, len(requests), SHARD):
-            answers += backend.generate(requests[start : start + SHARD])
+        cuts = range(0, len(requests), SHARD)
+        shards = {at: requests[start : start + SHARD] for at, start in enumerate(cuts)}
+        found = dict(backend.generate_shards(shards))
+        answers = [answer for at in shards for answer in found[at]]
         return len(answers), [answer.text for answer in answers if answer.sample == 0]
 
     return loaded, run

@@ -92,10 +92,21 @@ def open_local(
     if adapter:  # before the backend takes the model over
         prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
         difference = prove_adapter_acts(loaded, prompts)
+    backend = TransformersBackend(loaded)
+
+    def late() -> tuple[str, ...]:
+        if not backend.halvings:
+            return ()
+        return (
+            f"Memory ran out {backend.halvings} times, and the batch was halved each time: no "
+            "answer is missing, and the last digits of a logit may differ from a run with room.",
+        )
+
     return Opened(
-        backend=TransformersBackend(loaded),
+        backend=backend,
         context=loaded.spec.context,
         difference=difference,
+        late_warnings=late,
     )
 
 

@@ -1,35 +1,37 @@
-"""Batches side by side on a CPU: one single-threaded worker for each core.
+"""Shards side by side on a CPU: processes forked from this one, a thread and a shard each.
 
-The products of a small model are too small to be cut over threads: two workers with a thread
-each answer nearly twice as much as one with two. Which batches there are depends on the
-requests, the budget and the number of workers, never on who is done first, and a batch is
-computed by one thread alone, so the answers do not depend on the timing.
+The products of a small model are too small to be cut over threads, and Python's lock lets
+two threads of one process hinder each other at every small operation. A forked process has
+the loaded model at once, in the same memory. A shard is answered by one process alone, so
+the answers do not depend on how many there are, or on who is done first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from queue import SimpleQueue
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from harness.backends.batches import Batch
+from harness.errors import BackendError
+from harness.records import Answer, Request
 
 SMALL = 50_000_000  # parameters up to which products are too small to share among threads
-_FEWEST = 8  # requests that a worker gets at least of a batch that is dealt out
 
-Run = Callable[[Batch, Any], dict[Any, Any]]
-Split = Callable[[Batch, BaseException], list[Batch]]
+Counted = tuple[list[Answer], int]  # answers, and batches halved for want of memory
+Work = Callable[[Sequence[Request]], Counted]
 
 
 def worker_count(model: Any) -> int:
-    """How many workers a model gets: a small one on a CPU as many as torch has threads."""
+    """How many processes answer for a folded model: a small one on a CPU has one a thread."""
     import torch
 
-    if model.device.type != "cpu" or _size(model) > SMALL:
+    if "fork" not in multiprocessing.get_all_start_methods() or model.device.type != "cpu":
         return 1
-    return torch.get_num_threads()
+    return torch.get_num_threads() if _size(model) <= SMALL else 1
 
 
 def _size(model: Any) -> int:
@@ -42,68 +44,71 @@ def _size(model: Any) -> int:
     return folded + sum(p.numel() for p in model.parameters())
 
 
-def deal(batches: Iterable[Batch], workers: int) -> Iterator[Batch]:
-    """Cut every batch into one for each worker, or fewer, each with every length of prompt."""
-    for batch in batches:
-        ways = max(1, min(workers, len(batch.requests) // _FEWEST))
-        for way in range(ways):
-            yield Batch(arm=batch.arm, prefix=batch.prefix, requests=batch.requests[way::ways])
+def work_side_by_side(
+    work: Work, shards: Mapping[int, Sequence[Request]], workers: int
+) -> Iterator[tuple[int, Counted]]:
+    """Yield (number, what `work` returns) of every shard as it is done.
 
-
-def run_batches(
-    batches: Sequence[Batch], runners: Sequence[Any], run: Run, split: Split
-) -> dict[Any, Any]:
-    """What `run` finds of all batches, each with a runner to itself; many at once, if many.
-
-    split: what to run instead of a batch that failed; raises where nothing helps.
+    When a shard fails, what is done or under way is yielded before its error is raised.
+    Raises BackendError when a process was ended from outside.
     """
-    found: dict[Any, Any] = {}
-    if len(runners) == 1 or len(batches) == 1:
-        pending = list(batches)[::-1]
-        while pending:
-            batch = pending.pop()
-            try:
-                found |= run(batch, runners[0])
-            except (MemoryError, RuntimeError) as error:
-                pending.extend(reversed(split(batch, error)))
-        return found
-    free: SimpleQueue[Any] = SimpleQueue()
-    for runner in runners:
-        free.put(runner)
-
-    def work(batch: Batch) -> dict[Any, Any]:
-        runner = free.get()
-        try:
-            return run(batch, runner)
-        finally:
-            free.put(runner)
-
-    with _single_threads(len(runners)) as pool:
-        waiting: dict[Future[dict[Any, Any]], Batch] = {pool.submit(work, b): b for b in batches}
-        try:
-            while waiting:
-                for done in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    batch = waiting.pop(done)
-                    try:
-                        found |= done.result()
-                    except (MemoryError, RuntimeError) as error:
-                        waiting |= {pool.submit(work, one): one for one in split(batch, error)}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return found
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(
+        min(workers, len(shards)), mp_context=context, initializer=_begin, initargs=(work,)
+    )
+    failure: BaseException | None = None
+    try:
+        waiting: dict[Future[Counted], int] = {
+            pool.submit(_answer, list(shard)): at for at, shard in shards.items()
+        }
+        while waiting:
+            done = wait(waiting, return_when=FIRST_COMPLETED).done
+            for future in sorted(done, key=lambda one: waiting[one]):
+                at = waiting.pop(future)
+                if future.cancelled():
+                    continue
+                error = future.exception()
+                if error is None:
+                    yield at, future.result()
+                elif failure is None:
+                    failure = error
+                    for other in waiting:
+                        other.cancel()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if isinstance(failure, BrokenProcessPool):
+        raise BackendError(
+            "a process that answered was ended from outside, most likely because memory ran out: "
+            "OMP_NUM_THREADS=1 answers with one; the shards that were done are kept, and the same "
+            "command goes on there"
+        ) from failure
+    if failure is not None:
+        raise failure
 
 
-@contextmanager
-def _single_threads(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose threads compute alone; torch's own number is put back afterwards."""
+_work: Work  # of a forked process
+
+
+def _begin(work: Work) -> None:
+    """Make a forked process ready: one thread, and an end when its parent ends."""
+    import signal
+
     import torch
 
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(
-            workers, thread_name_prefix="bordor", initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
+    global _work
+    _work = work
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _answer(requests: Sequence[Request]) -> Counted:
+    return _work(requests)

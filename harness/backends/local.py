@@ -7,13 +7,13 @@ on the requests and the token budget alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
 
 from harness.backends.batches import Batch, halve, make_batches
-from harness.backends.crew import deal, run_batches, worker_count
+from harness.backends.crew import work_side_by_side, worker_count
 from harness.backends.plain import PlainRunner
 from harness.backends.runners import make_runner
 from harness.backends.sampling import choose, uniforms
@@ -21,6 +21,7 @@ from harness.backends.shared_prefix import SharedPrefixRunner
 from harness.backends.tree import Tree
 from harness.backends.warping import check_sampling, restriction_of
 from harness.errors import BackendError
+from harness.models.chat_proof import stop_ids
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
 from harness.models.packed import TORCH, how_products_run
@@ -53,8 +54,8 @@ class TransformersBackend:
 
         fold: may the adapter be folded in where that changes nothing but speed;
         share_prefix: may prompts share the keys and values of a common prefix;
-        workers: batches computed side by side, by default one for each thread where a small
-        model is computed on a CPU.
+        workers: shards answered side by side, by default one for each thread where a small
+        folded model is computed on a CPU.
         """
         if batch_tokens is not None and batch_tokens < 1:
             raise BackendError(f"batch_tokens must be at least 1, not {batch_tokens}")
@@ -64,14 +65,12 @@ class TransformersBackend:
         loaded.model.eval()
         self._model = _inner(loaded)
         self.halvings = 0  # batches cut in two because memory ran out
-        self._stop_ids = _stop_ids(loaded)
-        runner: Any
+        self._stop_ids = stop_ids(loaded.model.generation_config, loaded.tokenizer)
+        self._plain = PlainRunner(self._model)
+        self._runner, self._window = self._plain, None
         if share_prefix:
-            runner, self._window = make_runner(self._model, loaded.spec.name)
-        else:
-            runner, self._window = PlainRunner(self._model), None
-        more = (workers or worker_count(self._model)) - 1
-        self._runners = [runner, *(runner.another() for _ in range(more))]
+            self._runner, self._window = make_runner(self._model, loaded.spec.name)
+        self.workers = workers or (worker_count(self._model) if self.folded else 1)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -80,7 +79,7 @@ class TransformersBackend:
             "backend": "transformers",
             "batch_tokens": self._batch_tokens,
             "attention": "shared prefix" if self.shares_prefix else "plain",
-            "workers": len(self._runners),
+            "workers": self.workers,
             "products": how_products_run() if self.folded else TORCH,
         }
         return self._loaded.identity | {"engine": engine}
@@ -88,7 +87,7 @@ class TransformersBackend:
     @property
     def shares_prefix(self) -> bool:
         """Whether prompts share the keys and values of a common prefix."""
-        return isinstance(self._runners[0], SharedPrefixRunner)
+        return isinstance(self._runner, SharedPrefixRunner)
 
     def encode(self, messages: Sequence[Mapping[str, str]]) -> tuple[str, tuple[int, ...]]:
         """Return the rendered prompt of a chat and its token ids. Raises ModelError."""
@@ -108,10 +107,36 @@ class TransformersBackend:
         found: dict[tuple[str, str], list[Answer]] = {}
         batches = make_batches(requests, batch_tokens=self._batch_tokens)
         for arm, members in groupby(batches, key=lambda batch: batch.arm):
-            dealt = list(deal(members, len(self._runners)))
             with self._loaded.without_adapter() if arm == "base" else nullcontext():
-                found |= run_batches(dealt, self._runners, self._run, self._halve)
+                pending = list(members)[::-1]
+                while pending:
+                    batch = pending.pop()
+                    try:
+                        found |= self._run(batch)
+                    except (MemoryError, RuntimeError) as error:
+                        pending.extend(reversed(self._halve(batch, error)))
         return [answer for item in requests for answer in found[item.arm, item.id]]
+
+    def generate_shards(
+        self, shards: Mapping[int, Sequence[Request]]
+    ) -> Iterator[tuple[int, list[Answer]]]:
+        """Yield (number, answers) of every shard as it is done, by all workers side by side.
+
+        Raises as `generate`, and BackendError when a worker was ended from outside.
+        """
+        self._loaded.require_attached()
+        if self.workers == 1 or len(shards) == 1:
+            for at, shard in shards.items():
+                yield at, self.generate(shard)
+            return
+        for at, (answers, halvings) in work_side_by_side(self._count, shards, self.workers):
+            self.halvings += halvings
+            yield at, answers
+
+    def _count(self, requests: Sequence[Request]) -> tuple[list[Answer], int]:
+        """Answers, and how many batches were halved for them."""
+        before = self.halvings
+        return self.generate(requests), self.halvings - before
 
     def _halve(self, batch: Batch, error: BaseException) -> list[Batch]:
         """Two batches for one that memory was too small for. Raises BackendError, or `error`."""
@@ -136,21 +161,21 @@ class TransformersBackend:
             )
         check_sampling(request)
 
-    def _run(self, batch: Batch, runner: Any) -> dict[tuple[str, str], list[Answer]]:
-        """Answer one batch, in whatever thread."""
+    def _run(self, batch: Batch) -> dict[tuple[str, str], list[Answer]]:
+        """Answer one batch."""
         import torch
 
         with torch.inference_mode():
-            return self._run_rows(batch, runner)
+            return self._run_rows(batch)
 
-    def _run_rows(self, batch: Batch, runner: Any) -> dict[tuple[str, str], list[Answer]]:
+    def _run_rows(self, batch: Batch) -> dict[tuple[str, str], list[Answer]]:
         """Answer one batch; rows are (request, sample) in order."""
         import numpy as np
         import torch
 
         requests = batch.requests
-        if self._window and max(map(self._length, requests)) > self._window:
-            runner = PlainRunner(self._model)
+        fits = not self._window or max(map(self._length, requests)) <= self._window
+        runner = self._runner if fits else self._plain
         rows = [(at, s) for at, r in enumerate(requests) for s in range(r.samples + 1)]
         source_R, sample_R = np.array(rows).T
         tree = Tree(source_R, np.array([self._limit(requests[at]) for at, _ in rows]),
@@ -260,13 +285,6 @@ def _budget(loaded: LoadedModel) -> int:
     if loaded.device == "cuda":
         room = int(torch.cuda.get_device_properties(0).total_memory * _GPU_CACHE_SHARE)
     return int(min(max(room // token_bytes, _FEWEST_TOKENS), _MOST_TOKENS))
-
-
-def _stop_ids(loaded: LoadedModel) -> frozenset[int]:
-    stated = getattr(loaded.model.generation_config, "eos_token_id", None)
-    ids = set(stated if isinstance(stated, list) else [stated])
-    ids.add(loaded.tokenizer.eos_token_id)
-    return frozenset(int(token) for token in ids if token is not None)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -15,10 +15,6 @@ class PlainRunner:
         self._cache: Any = None
         self._mask_LT: Any = None
 
-    def another(self) -> PlainRunner:
-        """One more runner of the same model, for another thread."""
-        return PlainRunner(self._model)
-
     def prefill(
         self, prefix: tuple[int, ...], prompts: list[tuple[int, ...]], *, arm: str,
         lines: int, steps: int,

@@ -6,7 +6,6 @@ transformers' interfaces while a pass is under way.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from harness.backends.joint_attention import (
@@ -25,32 +24,6 @@ MOST_BLANKS = {"cpu": 256, "cuda": 16_384}
 _ROUND = 16
 
 
-class Switch:
-    """Puts `joint_attention` in force in a model while any thread runs it."""
-
-    def __init__(self, model: Any) -> None:
-        configs = (getattr(module, "config", None) for module in model.modules())
-        self._configs = list({id(c): c for c in configs if c is not None}.values())
-        self._before: list[Any] = []
-        self._lock = threading.Lock()
-        self._inside = 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._before = [config._attn_implementation for config in self._configs]
-                for config in self._configs:
-                    config._attn_implementation_internal = ATTENTION
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                for config, before in zip(self._configs, self._before, strict=True):
-                    config._attn_implementation_internal = before
-
-
 class SharedPrefixRunner:
     """Runs a model with the shared-prefix cache: prefix once, prompts, then token by token."""
 
@@ -63,20 +36,14 @@ class SharedPrefixRunner:
         if model.config._attn_implementation != ATTENTION:
             raise UnsupportedArchitecture("an attention that cannot be exchanged")
         model.set_attn_implementation(before)
-        self._start(model, Switch(model))
-
-    def _start(self, model: Any, switch: Switch) -> None:
         self._model = model
-        self._switch = switch
+        configs = (getattr(module, "config", None) for module in model.modules())
+        self._configs = list(
+            {id(config): config for config in configs if config is not None}.values()
+        )
         self._cache: Any = None
         self._prefix: list[tuple[Any, Any]] | None = None
         self._known: tuple[Any, tuple[int, ...]] | None = None
-
-    def another(self) -> SharedPrefixRunner:
-        """One more runner of the same model, for another thread."""
-        runner = object.__new__(SharedPrefixRunner)
-        runner._start(self._model, self._switch)
-        return runner
 
     def prefill(
         self, prefix: tuple[int, ...], prompts: list[tuple[int, ...]], *, arm: str,
@@ -139,15 +106,19 @@ class SharedPrefixRunner:
 
     def _forward(self, ids: Any, positions: Any) -> Any:
         """Run the model with this attention in force, and its own again afterwards."""
-        with self._switch:
-            current.cache = self._cache
-            try:
-                out = self._model(
-                    input_ids=ids, position_ids=positions, past_key_values=self._cache,
-                    use_cache=True, logits_to_keep=1,
-                )  # fmt: skip
-            finally:
-                current.cache = None
+        before = [config._attn_implementation for config in self._configs]
+        for config in self._configs:
+            config._attn_implementation_internal = ATTENTION
+        current.cache = self._cache
+        try:
+            out = self._model(
+                input_ids=ids, position_ids=positions, past_key_values=self._cache,
+                use_cache=True, logits_to_keep=1,
+            )  # fmt: skip
+        finally:
+            current.cache = None
+            for config, one in zip(self._configs, before, strict=True):
+                config._attn_implementation_internal = one
         return out.logits[:, -1]
 
 

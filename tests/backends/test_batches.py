@@ -5,10 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-import pytest
-
 from harness.backends.batches import halve, make_batches
-from harness.backends.crew import deal
 
 BIG = 10**6
 
@@ -93,14 +90,3 @@ def test_halves_hold_all_requests_in_order(make_requests):
     first, second = halve(batch)
     assert first.requests + second.requests == batch.requests
     assert first.requests and second.requests
-
-
-@pytest.mark.parametrize(("workers", "dealt"), [(1, 1), (2, 2), (3, 3), (64, 5)])
-def test_a_batch_is_dealt_to_as_many_workers_as_it_is_worth(make_requests, workers, dealt):
-    [batch] = make_batches(make_requests(40), batch_tokens=BIG)
-    parts = list(deal([batch], workers))
-    assert len(parts) == dealt
-    assert ids(parts) == ids([batch])
-    sizes = [len(part.requests) for part in parts]
-    assert max(sizes) - min(sizes) <= 1
-    assert {(part.arm, part.prefix_ids) for part in parts} == {(batch.arm, batch.prefix_ids)}

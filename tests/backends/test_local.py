@@ -21,7 +21,6 @@ FAIR = 0.001  # significance below which a distribution is called wrong
 
 def generate_one(loaded, request):
     """What transformers' own generate gives greedily, with its logits."""
-    import torch
 
     ids = torch.tensor([request.token_ids])
     with torch.inference_mode():
@@ -92,62 +91,6 @@ def test_answers_do_not_depend_on_the_batch(backend, load, make_requests, batch_
     }
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("share_prefix", [True, False])
-def test_answers_do_not_depend_on_how_many_workers_there_are(
-    backend, load, make_requests, workers, share_prefix
-):
-    requests = make_requests(60, samples=3)
-    requests += [replace(request, arm="base") for request in requests[:30]]
-    whole = TransformersBackend(load(), workers=1).generate(requests)
-    threads = torch.get_num_threads()
-    crew = TransformersBackend(load(), workers=workers, share_prefix=share_prefix)
-    assert crew.identity["engine"]["workers"] == workers
-    for _ in range(2):  # the second time the prefixes are known
-        again = crew.generate(requests)
-        assert [(a.arm, a.request_id, a.sample) for a in again] == [
-            (a.arm, a.request_id, a.sample) for a in whole
-        ]
-        assert [answer.token_ids for answer in again] == [answer.token_ids for answer in whole]
-    assert torch.get_num_threads() == threads
-
-
-def test_memory_running_out_in_one_worker_of_several_loses_nothing(
-    load, make_requests, monkeypatch
-):
-    requests = make_requests(40, samples=1)
-    backend = TransformersBackend(load(), workers=2)
-    wanted = backend.generate(requests)
-    prefill = backend._runners[1].prefill
-
-    def narrow(prefix, prompts, **options):
-        if len(prompts) > 2:
-            raise torch.OutOfMemoryError("no room")
-        return prefill(prefix, prompts, **options)
-
-    monkeypatch.setattr(backend._runners[1], "prefill", narrow)
-    got = backend.generate(requests)
-    assert [a.token_ids for a in got] == [a.token_ids for a in wanted]
-    assert backend.halvings >= 1
-
-
-def test_a_fault_in_one_worker_is_raised_and_the_next_run_is_whole(
-    load, make_requests, monkeypatch
-):
-    requests = make_requests(40, samples=1)
-    backend = TransformersBackend(load(), workers=2)
-    wanted = backend.generate(requests)
-
-    def broken(*args, **options):
-        raise ZeroDivisionError("a fault")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(backend._runners[1], "prefill", broken)
-        with pytest.raises(ZeroDivisionError):
-            backend.generate(requests)
-    assert [a.token_ids for a in backend.generate(requests)] == [a.token_ids for a in wanted]
-
-
 @pytest.mark.parametrize("blanks", [0, 12, 10**6])
 def test_answers_do_not_depend_on_how_a_prefill_is_cut_by_length(
     backend, load, make_requests, monkeypatch, blanks
@@ -182,7 +125,6 @@ def test_answers_come_in_plan_order_with_samples_ascending(backend, make_request
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_first_sampled_token_follows_the_models_probabilities(load, make_requests, temperature):
-    import torch
     from scipy.stats import chisquare
 
     loaded = load()
@@ -246,19 +188,18 @@ def test_sampling_at_temperature_zero_is_refused(backend, make_requests):
 
 
 def test_memory_running_out_halves_the_batch(load, make_requests, monkeypatch):
-    import torch
 
     requests = make_requests(8, samples=1)
     backend = TransformersBackend(load())
     wanted = backend.generate(requests)
-    prefill = backend._runners[0].prefill
+    prefill = backend._runner.prefill
 
     def narrow(prefix, prompts, **options):
         if len(prompts) > 2:
             raise torch.OutOfMemoryError("no room")
         return prefill(prefix, prompts, **options)
 
-    monkeypatch.setattr(backend._runners[0], "prefill", narrow)
+    monkeypatch.setattr(backend._runner, "prefill", narrow)
     got = backend.generate(requests)
     assert [a.token_ids for a in got] == [a.token_ids for a in wanted]
     assert backend.halvings >= 3
@@ -279,7 +220,6 @@ def test_folding_is_the_four_bit_model_and_not_another(load, make_requests):
 
 
 def test_a_large_models_path_in_sixteen_bits_is_the_same_model_up_to_rounding(load, adapter):
-    import torch
 
     from harness.models.loading import DEQUANTISED, FUSED, load_model
     from harness.models.registry import resolve_model
