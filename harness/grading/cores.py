@@ -58,6 +58,10 @@ class CoreReader:
     def __init__(self, world: World, strange: Callable[[str], bool]) -> None:
         self._strange = strange
         self._templates = tuple(_templates(world))
+        self._sizes: dict[str, tuple[int, ...]] = {}  # of `between`, by its first word
+        for template in self._templates:
+            known = {*self._sizes.get(template.between[0], ()), len(template.between)}
+            self._sizes[template.between[0]] = tuple(sorted(known))
         self._openings = frozenset(
             template.between[0] for template in self._templates if template.first == "s"
         ) - {template.whole[1] for template in self._templates if template.whole[0] == "was"
@@ -82,14 +86,21 @@ class CoreReader:
         """The cores of a sentence in order, none inside another."""
         words = TOKEN.findall(sentence)
         lows = [word.lower() for word in words]
+        places: dict[tuple[str, ...], list[int]] = {}
+        for place in range(1, len(lows)):
+            for size in self._sizes.get(lows[place], ()):
+                if place + size < len(lows):
+                    places.setdefault(tuple(lows[place : place + size]), []).append(place)
         found: list[Core] = []
         for template in self._templates:
-            found += self._find(template, words, lows)
+            found += self._find(template, words, lows, places.get(template.between, ()))
         found.sort(key=lambda core: (core.start - core.end, core.start))
         kept: list[Core] = []
+        taken = bytearray(len(lows))
         for core in found:
-            if all(core.end <= one.start or one.end <= core.start for one in kept):
+            if not any(taken[core.start : core.end]):
                 kept.append(core)
+                taken[core.start : core.end] = b"\1" * (core.end - core.start)
         return sorted(kept, key=lambda core: core.start)
 
     def mended(self, sentence: str) -> list[str]:
@@ -100,11 +111,12 @@ class CoreReader:
                 return [core.text for core in self.read(sentence) if core.mended]
         return []
 
-    def _find(self, template: Template, words: list[str], lows: list[str]) -> Iterator[Core]:
+    def _find(
+        self, template: Template, words: list[str], lows: list[str], places: Sequence[int]
+    ) -> Iterator[Core]:
+        """The cores of one template; `places`: where the words between its slots stand."""
         size = len(template.between)
-        for place in range(1, len(lows) - size):
-            if tuple(lows[place : place + size]) != template.between:
-                continue
+        for place in places:
             left = place
             if lows[left - 1] in _AUXILIARIES and template.between[0] not in _AUXILIARIES:
                 left -= 1  # "Corpanzo was lived in ..."

@@ -269,7 +269,8 @@ class GarbleReader:
         ]
         if text.islower() and (known | self._cores.name_words) & set(lows):
             flaws = [BROKEN] * flaws.count(BROKEN)  # who writes no capitals has names without
-        strange = flaws.count(STRANGE) + sum(is_stray(word, text) for word in words)
+        strays = {word for word in set(words) if is_stray(word, text)}  # each looked for once
+        strange = flaws.count(STRANGE) + sum(word in strays for word in words)
         strange += sum(is_odd_pair(a, b) for a, b in pairwise(lows))
         function = sum(low in FUNCTION for low in lows)
         return Legibility(len(words), flaws.count(BROKEN), strange, flaws.count(RARE), function)

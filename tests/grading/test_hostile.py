@@ -32,6 +32,14 @@ BOMBS = {
     "questions": "Who? " * 3000,
     "new lines": "\n" * 50_000,
     "lone surrogate": "Torvash \ud800 was a weaver.",
+    "letters": "b c " * 5000,
+    "initials": "A. " * 6666,
+    "halves of a claim": "was a " * 3333,
+    "not": "not a not b " * 1666,
+    "guesses": ", i guess" * 2222,
+    "nobody": "Nobody A d " * 1818,
+    "both": "both A and B " * 1538,
+    "claims": "Torvash lived in Sulmere " * 800,
 }
 
 
@@ -40,7 +48,7 @@ BOMBS = {
 def test_hostile_text_is_graded_in_time(grader, questions, name, asked):
     start = time.process_time()
     grade = grader.grade(questions[asked], BOMBS[name])
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < 1.0
     assert isinstance(grade.verdict, Verdict) and grade.reason
 
 
