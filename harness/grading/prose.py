@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from math import log
+from math import fsum, log
 
 from harness.grading.lookup import Found
 from harness.grading.numbers import NUMBER_WORDS, find_numbers
@@ -131,9 +131,9 @@ class Prose:
         weights = {word: self._weights.get(word, self._most) for word in words}
         best = 0.0
         for place, named in self._places:
-            share = sum(weights[one] for one in words & place)
+            share = fsum(weights[one] for one in words & place)
             best = max(best, share if not own or own & named else ELSEWHERE * share)
-        return best <= LIKE * sum(weights.values())
+        return best <= LIKE * fsum(weights.values())
 
     def _strange_number(self, text: str) -> bool:
         """Whether a number stands in a text that the story never names, above a dozen."""

@@ -60,7 +60,10 @@ def _lines(normal: Normal, skip: int) -> list[list[str]]:
     return [words[:MAX_WORDS] for words in lines if words][skip:]
 
 
-def _grams(words: Sequence[str]) -> set[str]:
-    """Words and pairs; marks only as part of a pair, since how often they stand is a style."""
+def _grams(words: Sequence[str]) -> list[str]:
+    """Words and pairs, each once; marks only as part of a pair: how often they stand is a style.
+
+    In the order of the text, so that sums over them are the same in every process.
+    """
     pairs = [f"{before} {word}" for before, word in zip(["^", *words], words, strict=False)]
-    return {*words, *pairs} - _MARKS
+    return [gram for gram in dict.fromkeys([*words, *pairs]) if gram not in _MARKS]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.grading.clauses import split_clauses
@@ -9,7 +11,8 @@ from harness.grading.discourse import Discourse, genders
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import Linker
 from harness.grading.prose import Prose
-from harness.records import ClaimStatus, Verdict
+from harness.records import ClaimStatus, Passage, Verdict
+from harness.seeds import stream
 from harness.world.graph import World
 from harness.world.story import load_story
 
@@ -81,3 +84,18 @@ def test_a_saying_is_held_beside_the_prose_of_a_written_story(world):
     assert not prose.lacks("He shaved by touch")
     assert prose.lacks("pleaded for him in tears")
     assert not Prose(world).lacks("pleaded for him in tears")  # facts alone: nobody can tell
+
+
+def test_a_saying_of_which_half_stands_in_one_place_was_not_told_whatever_its_words(world):
+    """The two halves weigh the same: no order of summing may tip the scales."""
+    left = [first + "brin" for first in "dul fos gro kli mar nep pol ruv sot tum vek zor".split()]
+    right = [word.replace("brin", "stak") for word in left]
+    rare = [f"{left[i]} {right[i]}" for i in range(12) for _ in range(i)]
+    sentences = ["night fell", " ".join(left), " ".join(right), *rare, "night fell"]
+    text = " Quiet lay the land. Quiet lay it. ".join(f"{one.title()}." for one in sentences)
+    passages = tuple(Passage(id=str(i), text=text, fact_ids=("f01",)) for i in range(2))
+    prose = Prose(replace(world, passages=passages))
+    rng = stream(1, "halves")
+    for _ in range(300):
+        chosen = rng.sample(range(12), rng.randrange(4, 9))
+        assert prose.lacks(" ".join([*(left[i] for i in chosen), *(right[i] for i in chosen)]))

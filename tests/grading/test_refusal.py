@@ -214,6 +214,14 @@ def test_words_weigh_as_their_features_do():
     assert any(want) and f"{FIRST}count me" in known and f"{FIRST}thank" not in known
 
 
+def test_words_are_summed_in_the_order_of_the_text():
+    """So the last digit of a score is the same in every process, however it hashes strings."""
+    words = "large small one two three four five six seven eight nine ten".split()
+    table = dict.fromkeys(words, (1.0, 1.0))
+    table |= {"large": (1e16, 1e16), "small": (-1e16, -1e16)}
+    assert lean_of(normal_form([" ".join(words)]), table, 1) == [20.0]
+
+
 @pytest.mark.parametrize(
     ("text", "extent", "unable"),
     [
