@@ -18,8 +18,11 @@ from harness.errors import LabelError
 from harness.records import Verdict
 from harness.report.build import read_run
 from harness.report.corrected import corrected_section
+from harness.report.corrected_words import source
+from harness.report.reviews import Candidate
+from harness.report.summary import summarise
 from harness.review.files import read_labelled
-from harness.review.sample import Candidate, allocate, draw
+from harness.review.sample import allocate, draw
 from harness.seeds import stream
 from harness.store import VERDICTS
 
@@ -384,11 +387,51 @@ def test_a_run_of_another_grader_is_not_corrected_and_of_another_recipe_no_relat
     _, second = reviewed
     run = read_run(second)
     regraded = replace(run, graded=tuple(replace(one, grader="world@99") for one in run.graded))
-    overall = corrected_section(second, regraded)["overall"]
-    assert overall["rate"] is None
-    assert "graded by" in overall["reason"]
+    found, _ = corrected_section(second, regraded)
+    assert found["overall"]["rate"] is None
+    assert "graded by" in found["overall"]["reason"]
+    assert found["labels"] == 0 and "none of the labels" in source(found)
+    summary = summarise(regraded.table, identity=run.identity, corrected=found)
+    assert summary["calibration"] == "not calibrated for this model"
     other = replace(run, identity={**run.identity, "recipe": "text"})
-    assert corrected_section(second, other) is None
+    assert corrected_section(second, other) == (None, [])
+
+
+DAMAGE = {
+    "run.json": ("run.json", "{"),
+    "sample": ("review/sample.jsonl", "{}\n"),
+    "labels": ("review/labels.jsonl", "no JSON"),
+    "questions": ("questions.jsonl", None),
+    "verdicts": ("verdicts.jsonl", None),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_damage_of_another_run_does_not_stop_the_reports_of_this_one(reviewed, tmp_path, case):
+    shutil.copytree(reviewed[0].parents[1], tmp_path / "runs")
+    first, second = sorted(path.parent for path in (tmp_path / "runs").glob("*/*/run.json"))
+    name, content = DAMAGE[case]
+    (first / name).unlink()
+    if content is not None:
+        (first / name).write_text(content)
+    done = bordor("report", second)
+    assert done.exit_code == 0, done.output
+    summary = json.loads((second / "summary.json").read_text())
+    assert summary["corrected"] is None
+    (warning,) = (one for one in summary["warnings"] if first.name in one)
+    assert f"not used, because it is damaged: {name}" in warning
+    assert str(tmp_path) not in warning
+    assert "is damaged" in " ".join(done.stdout.split())
+
+
+def test_a_damaged_relative_gives_way_to_a_sound_one(reviewed, tmp_path):
+    shutil.copytree(reviewed[0].parents[1], tmp_path / "runs")
+    first, second = sorted(path.parent for path in (tmp_path / "runs").glob("*/*/run.json"))
+    shutil.copytree(first, first.with_name("29980101T000000Z-" + "0" * 12))
+    (first.with_name("29980101T000000Z-" + "0" * 12) / "questions.jsonl").unlink()
+    found, warnings = corrected_section(second, read_run(second))
+    assert found["run"] == first.name and found["overall"]["rate"] is not None
+    assert len(warnings) == 1 and "29980101T000000Z" in warnings[0]
 
 
 def test_a_sample_drawn_but_not_labelled_changes_no_number(run):
@@ -396,7 +439,7 @@ def test_a_sample_drawn_but_not_labelled_changes_no_number(run):
     assert summary["corrected"] is None
     assert summary["calibration"] == "not calibrated for this model"
     bordor("review", run, "--n", 20)
-    assert corrected_section(run, read_run(run)) is None
+    assert corrected_section(run, read_run(run)) == (None, [])
 
 
 def candidates(counts: dict[tuple[str, Verdict], list[int]]) -> list[Candidate]:

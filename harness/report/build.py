@@ -101,8 +101,10 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
     from harness.report.summary import summarise
 
     run = read_run(run_folder)
-    corrected = corrected_section(run_folder, run)
-    summary = summarise(run.table, identity=run.identity, cards=read_cards(), corrected=corrected)
+    corrected, warnings = corrected_section(run_folder, run)
+    summary = summarise(
+        run.table, identity=run.identity, warnings=warnings, cards=read_cards(), corrected=corrected
+    )
     page = html_report(summary, run, labels_by_answer(read_review(run_folder)))
     write_json(run_folder / SUMMARY, summary)
     write_text(run_folder / "report.md", markdown_report(summary))

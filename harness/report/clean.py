@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -43,13 +44,22 @@ def one_line(text: str, *, width: int) -> str:
 def spreadsheet_text(text: str) -> str:
     """`text` printable, with an apostrophe before what a spreadsheet would run as a formula.
 
+    Also inside the text behind a semicolon, a tab or a new line: there a cell begins where the
+    file is read with another delimiter than it was written with. A dash before plain words, as
+    in a list, stays there as it is: without a call, a reference or an operator it does nothing.
     Source: OWASP, "CSV Injection": a cell that starts with = + - @, a tab or a return.
     """
-    shown = printable(text)
+    shown = _INNER_FORMULA.sub("'", printable(text))
     return f"'{shown}" if shown.lstrip(" \n").startswith(_FORMULA) else shown
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_INNER_FORMULA = re.compile(
+    r"""(?<=[;\t\n])            # where another reading begins a cell
+    (?=[ "]*(?:[=@+＝＠＋]        # a formula in any case
+    |[-－](?![ ][^;\t\n(|!=:&*/<>^%{\d]*(?:[;\t\n]|\Z))))""",  # or a dash before no plain words
+    re.VERBOSE,
+)
 
 
 def interval(found: Mapping[str, Any] | None) -> str:

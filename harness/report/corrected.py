@@ -12,8 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import StoreError
 from harness.records import Verdict
-from harness.report.reviews import Label, Review, Said, read_review, reviewed_relative, texts_of
+from harness.report.reviews import (
+    Label,
+    Review,
+    Said,
+    left_out,
+    read_review,
+    reviewed_relatives,
+    texts_of,
+)
 from harness.stats import rates, tables
 from harness.stats.correction import (
     ROGAN_GLADEN,
@@ -87,50 +96,72 @@ class Reviewed:
         )
 
 
-def corrected_section(run_folder: Path, run: Run) -> dict[str, Any] | None:
+def corrected_section(run_folder: Path, run: Run) -> tuple[dict[str, Any] | None, list[str]]:
     """Corrected rates by the run's own labels, else by those of its family; None without any.
 
-    Raises StoreError when a review is damaged.
+    Beside them a sentence about each other run whose labels are not used because it is damaged.
+    Raises StoreError when the review of this run is.
     """
     own = read_review(run_folder)
     rows = scored_rows(run)
     if own is not None and own.labels and len(rows):
         reviewed = _reviewed(run, rows, own)
         if len(reviewed.items):
-            found = _by_own(reviewed)
-            return {**_about(run_folder, run, own, True), **found, **agreement(run, own)}
-    relative = reviewed_relative(run_folder, run.identity)
-    if relative is None or not len(rows):
-        return None
-    return _by_relative(rows, run, *relative)
+            about = _about(run_folder, run, own, same=True, labels=len(reviewed.items))
+            return {**about, **_by_own(reviewed), **agreement(run, own)}, []
+    if not len(rows):
+        return None, []
+    return _by_relatives(run_folder, run, rows)
 
 
-def _about(path: Path, run: Run, review: Review, same: bool) -> dict[str, Any]:
+def _by_relatives(
+    run_folder: Path, run: Run, rows: pd.DataFrame
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """By the first run of the family whose labels say anything, and what is wrong with others."""
+    from harness.report.build import read_run
+
+    relatives = reviewed_relatives(run_folder, run.identity)
+    warnings = list(relatives.left_out)
+    for path, review in relatives.found:
+        try:
+            other = read_run(path)
+            other_rows = scored_rows(other)
+        except StoreError as error:
+            warnings.append(left_out(path, error))
+            continue
+        reviewed = _reviewed(other, other_rows, review)
+        if len(reviewed.items):
+            return _by_relative(rows, run, path, other, reviewed), warnings
+    return None, warnings
+
+
+def _about(path: Path, run: Run, review: Review, *, same: bool, labels: int) -> dict[str, Any]:
+    """What the labels are; `labels`: how many labelled answers the rates rest on."""
     return {
         "run": path.resolve().name,
         "same_run": same,
-        "grader": ", ".join(sorted({one.grader for one in run.graded})),
-        "labels": len(review.by_answer),
+        "grader": _graders(run),
+        "labels": labels,
         "people": review.people,
         "method": TWO_PHASE if same else ROGAN_GLADEN,
     }
 
 
-def _by_relative(rows: pd.DataFrame, run: Run, path: Path, review: Review) -> dict[str, Any] | None:
-    """By the labels of another run of the family: sensitivity and specificity carried over."""
-    from harness.report.build import read_run
+def _graders(run: Run) -> str:
+    return ", ".join(sorted({one.grader for one in run.graded}))
 
-    other = read_run(path)
-    other_rows = scored_rows(other)
-    if not len(other_rows):
-        return None
-    reviewed = _reviewed(other, other_rows, review)
-    about = _about(path, other, review, False)
-    here = ", ".join(sorted({one.grader for one in run.graded}))
+
+def _by_relative(
+    rows: pd.DataFrame, run: Run, path: Path, other: Run, reviewed: Reviewed
+) -> dict[str, Any]:
+    """By the labels of another run of the family: sensitivity and specificity carried over."""
+    review, here, there = reviewed.review, _graders(run), _graders(other)
     this = Reviewed(rows=rows, items=reviewed.items, review=review)
-    reason = None
-    if about["grader"] != here:
-        reason = f"the labelled run was graded by {about['grader']}, this one by {here}"
+    shared = reviewed.items["suite"].map(reviewed.kinds).isin(set(this.kinds.values()))
+    reason, used = None, int(shared.sum())
+    if there != here:
+        reason, used = f"the labelled run was graded by {there}, this one by {here}", 0
+    about = _about(path, other, review, same=False, labels=used)
     known: dict[str, Accuracy | str] = {
         kind: reason or _accuracy(reviewed, kind) for kind in sorted(set(this.kinds.values()))
     }
@@ -202,11 +233,15 @@ def _of_kind(reviewed: Reviewed, kind: str) -> list[str]:
 
 
 def _enough(reviewed: Reviewed, suite: str) -> bool:
-    """Whether a suite has labels enough of its own wherever the grader put answers of it."""
+    """Whether a suite has labels enough of its own wherever the grader put answers of it.
+
+    All that there are is enough, however few.
+    """
     rows = reviewed.rows[reviewed.rows["suite"] == suite]
     items = reviewed.items[reviewed.items["suite"] == suite]
+    texts = rows.drop_duplicates(["question_id", "text"])["said"]
     return all(
-        not (rows["said"] == said).any() or (items["said"] == said).sum() >= LEAST_OWN
+        (items["said"] == said).sum() >= min(LEAST_OWN, (texts == said).sum())
         for said in (True, False)
     )
 

@@ -20,6 +20,8 @@ def source(found: Mapping[str, Any]) -> str:
     """Whose labels, of which run, by which method."""
     run = "this run" if found["same_run"] else f"run {found['run']} of the same base and recipe"
     people = ", ".join(printable(name) for name in found["people"])
+    if not found["labels"]:
+        return f"none of the labels that {people} gave to {run}: {found['overall']['reason']}"
     method = CITED[found["method"]]
     return f"{found['labels']:,} answers of {run}, labelled by {people}; {method}"
 

@@ -49,7 +49,7 @@ def markdown_report(summary: Mapping[str, Any]) -> str:
         *_signals(summary),
         "## Run",
         _table(("key", "value"), flatten(summary["identity"])),
-        f"Grader: {escape(summary['grader'])}, {summary['calibration']}.",
+        f"Grader: {escape(summary['grader'])}, {escape(summary['calibration'])}.",
         *_graders(summary),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"

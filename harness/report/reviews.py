@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import StoreError
 from harness.records import Verdict
 from harness.store import RunFolder, list_runs
 
@@ -29,12 +30,10 @@ Said = tuple[str, str]  # question id, text of the answer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """One text given to one question, drawn for people to label.
+class Candidate:
+    """One text given to one question; `answers`: how many sampled answers of the run say it.
 
-    `answers`: how many sampled answers of the run say just this; `weight`: how many answers
-    of its stratum (suite and verdict) it stands for, None for one that only an earlier
-    sample had; `verdict`: the grader's when it was drawn.
+    `verdict`: the grader's when the sample was drawn.
     """
 
     id: str
@@ -44,6 +43,16 @@ class Drawn:
     answer: str
     verdict: Verdict
     answers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(Candidate):
+    """A text drawn for people to label.
+
+    `weight`: how many answers of its stratum (suite and verdict) it stands for, None for one
+    that only an earlier sample had.
+    """
+
     weight: float | None
 
 
@@ -114,27 +123,44 @@ def family(about: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(map(str, found)) if all(found) else None
 
 
-def reviewed_relative(run_folder: Path, about: Mapping[str, Any]) -> tuple[Path, Review] | None:
-    """The run of the same family under the same folder of runs with the most labels.
+@dataclass(frozen=True)
+class Relatives:
+    """Labelled runs of one family; `left_out`: a sentence about each that is damaged."""
 
-    The newest of several; None where there is none.
+    found: tuple[tuple[Path, Review], ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def reviewed_relatives(run_folder: Path, about: Mapping[str, Any]) -> Relatives:
+    """The labelled runs of the same family under the same folder of runs.
+
+    That with the most labels first, of several the newest. What is wrong with another run does
+    not stop this one's reports.
     """
     own = family(about)
     if own is None:
-        return None
-    best: tuple[tuple[int, str], Path, Review] | None = None
+        return Relatives()
+    found, damaged = [], []
     for path in list_runs(run_folder.resolve().parent.parent):
         if path == run_folder.resolve() or not (path / LABELS).is_file():
             continue
-        if family(RunFolder.open(path).about()) != own:
+        try:
+            if family(RunFolder.open(path).about()) != own:
+                continue
+            review = read_review(path)
+        except StoreError as error:
+            damaged.append(left_out(path, error))
             continue
-        review = read_review(path)
-        if review is None or not review.labels:
-            continue
-        rank = (len(review.by_answer), path.name)
-        if best is None or rank > best[0]:
-            best = rank, path, review
-    return None if best is None else (best[1], best[2])
+        if review is not None and review.labels:
+            found.append((path, review))
+    found.sort(key=lambda one: (len(one[1].by_answer), one[0].name), reverse=True)
+    return Relatives(found=tuple(found), left_out=tuple(damaged))
+
+
+def left_out(path: Path, error: StoreError) -> str:
+    """That the labels of a damaged run are not used, and why, as a sentence."""
+    why = str(error).replace(f"{path}/", "").rstrip(".")
+    return f"The labels of another run, {path.name}, are not used, because it is damaged: {why}."
 
 
 def last_label(labels: Sequence[Label]) -> Label:

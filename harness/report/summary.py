@@ -35,8 +35,9 @@ headline), "greedy" or "control" (the base without the adapter, greedy).
               {kept: rate, coverage: rate}, shown {the same}}]}}}   AREA {value, low, high};
               value null where no threshold reaches the target
     corrected null where nobody labelled answers of this model family, else {run, same_run, grader,
-              labels, people {NAME: n}, method, overall: FIXED, kinds: {KIND OF SUITE: {FIXED,
-              suites, sensitivity, specificity {rate, low, high}}}, suites: {SUITE: FIXED},
+              labels (answers whose labels are used), people {NAME: labels given}, method,
+              overall: FIXED, kinds: {KIND OF SUITE: {FIXED, suites, sensitivity, specificity
+              {rate, low, high}}}, suites: {SUITE: FIXED},
               agreement {n, clusters, accuracy, kappa, table {VERDICT: {LABEL: n}}, hallucinated
               {accuracy, kappa}}, between [{people, ...}]}; FIXED {rate, low, high, labels,
               method, reason, observed {rate, low, high}} of hallucination, rate null with a reason
@@ -120,7 +121,7 @@ def summarise(
 
 def _calibration(corrected: Mapping[str, Any] | None) -> str:
     """Whether people's labels stand behind the rates, in a few words."""
-    if corrected is None:
+    if corrected is None or not corrected["labels"]:
         return UNCALIBRATED
     where = "this run" if corrected["same_run"] else f"{corrected['run']} of the same family"
     return f"calibrated by {corrected['labels']:,} labelled answers of {where}"

@@ -103,7 +103,7 @@ def _lines(summary: Mapping[str, Any]) -> Table:
         lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     for row in _drift_lines(summary):
         lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
-    lines.add_row("grader", _safe(summary["grader"]), f"[dim]{summary['calibration']}[/dim]")
+    lines.add_row("grader", _safe(summary["grader"]), f"[dim]{_safe(summary['calibration'])}[/dim]")
     for card in summary.get("graders", ()):  # a run of before has none
         _, measured_on, labels, _, kappa, *_ = card_cells(card)
         lines.add_row(

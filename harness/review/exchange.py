@@ -24,13 +24,14 @@ from harness.report.reviews import (
     LABELS,
     REVIEW_PLAN,
     SAMPLE,
+    Candidate,
     Drawn,
     Label,
     read_labels,
     read_review,
 )
 from harness.review.files import ReadLabel, Sheet, read_labelled, sheet_text
-from harness.review.sample import Candidate, draw
+from harness.review.sample import draw
 from harness.review.told import ToldFacts
 from harness.seeds import content_hash, derive_seed
 from harness.store import EXPOSURE, WORLD, RunFolder, write_text

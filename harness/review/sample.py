@@ -10,27 +10,13 @@ is how many answers it stands for: its number of answers over its chance.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.records import Verdict
-from harness.report.reviews import Drawn
+from harness.report.reviews import Candidate, Drawn
 from harness.seeds import stream
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One text given to one question, said by `answers` answers."""
-
-    id: str
-    question_id: str
-    suite: str
-    cluster: str
-    answer: str
-    verdict: Verdict
-    answers: int
 
 
 def draw(candidates: Sequence[Candidate], n: int, *, seed: int) -> list[Drawn]:
@@ -115,16 +101,4 @@ def _draw_stratum(texts: Sequence[Candidate], size: int, seed: int) -> list[Draw
         return own * (1 - share) / ((1 - own) * share), one.id
 
     chosen = sorted((one for one in texts if one.id in chance), key=rank)[:size]
-    return [
-        Drawn(
-            id=one.id,
-            question_id=one.question_id,
-            suite=one.suite,
-            cluster=one.cluster,
-            answer=one.answer,
-            verdict=one.verdict,
-            answers=one.answers,
-            weight=round(one.answers / chance[one.id], 6),
-        )
-        for one in chosen
-    ]
+    return [Drawn(**vars(one), weight=round(one.answers / chance[one.id], 6)) for one in chosen]

@@ -1,6 +1,20 @@
+import csv
+import io
+import re
+import time
 import unicodedata
 
-from harness.report.clean import denominators, flatten, in_full, in_order, one_line, printable
+import pytest
+
+from harness.report.clean import (
+    denominators,
+    flatten,
+    in_full,
+    in_order,
+    one_line,
+    printable,
+    spreadsheet_text,
+)
 
 ESTIMATE = {"rate": 0.08, "low": 0.05, "high": 0.13, "n": 300, "clusters": 60, "unscored": 2}
 
@@ -20,6 +34,34 @@ def test_ordinary_text_of_any_script_stays():
 
 def test_lone_surrogates_can_be_written():
     assert printable("a\ud800b").encode("utf-8")
+
+
+FORMULAS = ("=1+1", "@SUM(A1)", "+2+cmd|' /C calc'!A0", "-2+cmd|' /C calc'!A0", "- 2+A1",
+            '=HYPERLINK("http://x","y")', " =1+1", '"=1+1"', "＝1+1", "- SUM(A1)", "- A1*2")  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_is_a_formula_whatever_delimiter_the_reader_takes(formula, delimiter):
+    for joint in ("", "well;", "well; ", "well\n", "well\t", 'he said "no";', "a,b\n\n"):
+        held = io.StringIO()
+        csv.writer(held).writerow(["id", spreadsheet_text(joint + formula), "label"])
+        for row in csv.reader(io.StringIO(held.getvalue(), newline=""), delimiter=delimiter):
+            for cell in row:
+                assert not re.match(r"\s*[=+@＝＋＠-]", cell), row
+
+
+def test_prose_is_left_as_it_is():
+    for text in ("Torvash was a weaver; she lived in Lund.\nHer age was 34.", "a - b; c-d = e",
+                 "Three towns:\n- Lund\n- Turin, by the sea\n- Old Quorlem.", ""):  # fmt: skip
+        assert spreadsheet_text(text) == text
+
+
+def test_long_texts_of_dashes_take_no_time():
+    start = time.process_time()
+    for bomb in ("\n- " * 20_000, ';"' * 20_000, ";" + " " * 40_000, "\n- a" * 20_000):
+        spreadsheet_text(bomb)
+    assert time.process_time() - start < 0.5
 
 
 def test_one_line_is_cut():

@@ -63,7 +63,7 @@ def reviewed(make_run, tmp_path_factory):
 def shown(reviewed):
     """The run, its review and its summary."""
     run = read_run(reviewed)
-    found = corrected_section(reviewed, run)
+    found, _ = corrected_section(reviewed, run)
     return run, read_review(reviewed), summarise(run.table, identity=run.identity, corrected=found)
 
 
@@ -97,7 +97,7 @@ def test_sensitivity_and_specificity_stand_by_kind(shown):
 def test_a_suite_with_few_labels_takes_those_of_its_kind(make_run, tmp_path):
     folder = make_run(tmp_path / "m" / "r", per_suite=8, samples=3, variants=PUT)
     lay_review(folder, every=12, wrong=0.1)
-    found = corrected_section(folder, read_run(folder))
+    found, _ = corrected_section(folder, read_run(folder))
     few = found["suites"]["in_domain"]
     assert few["method"] == "Rogan-Gladen"
     assert few["labels"] == found["kinds"]["answerable"]["labels"] > LEAST_OWN
@@ -105,10 +105,38 @@ def test_a_suite_with_few_labels_takes_those_of_its_kind(make_run, tmp_path):
     assert found["overall"]["method"] == "two-phase"
 
 
+def test_a_suite_of_which_everything_is_labelled_uses_its_own_labels_however_few(
+    make_run, tmp_path
+):
+    folder = make_run(tmp_path / "m" / "r", per_suite=6, samples=1, variants=PUT[:1])
+    lay_review(folder, wrong=0.1)
+    found, _ = corrected_section(folder, read_run(folder))
+    whole = found["suites"]["in_domain"]
+    assert whole["labels"] < LEAST_OWN
+    assert whole["method"] == "two-phase"
+
+
+def test_only_labels_that_are_used_are_counted(make_run, tmp_path):
+    """Not those of an earlier sample, and not those where no person could tell."""
+    folder = make_run(tmp_path / "m" / "r", per_suite=8, samples=3, variants=PUT)
+    lay_review(folder)
+    before = corrected_section(folder, read_run(folder))[0]["labels"]
+    for name, place, change in ((SAMPLE, 0, {"weight": None}), (LABELS, 1, {"label": "unscored"})):
+        lines = (folder / name).read_text(encoding="utf-8").split("\n")
+        used = [i for i, line in enumerate(lines) if '"unscored"' not in line]
+        lines[used[place]] = json.dumps(json.loads(lines[used[place]]) | change, sort_keys=True)
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    run = read_run(folder)
+    found, _ = corrected_section(folder, run)
+    assert found["labels"] == before - 2 == found["overall"]["labels"]
+    summary = summarise(run.table, identity=run.identity, corrected=found)
+    assert f"calibrated by {before - 2:,} labelled answers" in summary["calibration"]
+
+
 def test_a_kind_nobody_labelled_is_told_and_no_number_is_made_up(make_run, tmp_path):
     folder = make_run(tmp_path / "m" / "r", per_suite=8, samples=3, variants=PUT)
     lay_review(folder, suites=("in_domain", "paraphrase"))
-    found = corrected_section(folder, read_run(folder))
+    found, _ = corrected_section(folder, read_run(folder))
     assert found["overall"]["rate"] is None
     assert "must be refused" in found["overall"]["reason"]
     assert found["suites"]["invented"]["rate"] is None
@@ -116,7 +144,7 @@ def test_a_kind_nobody_labelled_is_told_and_no_number_is_made_up(make_run, tmp_p
 
 
 def test_without_labels_nothing_is_corrected(run_folder, run):
-    assert corrected_section(run_folder, run) is None
+    assert corrected_section(run_folder, run) == (None, [])
     assert read_review(run_folder) is None
 
 

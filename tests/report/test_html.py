@@ -110,3 +110,9 @@ def test_every_warning_is_shown(summary, page):
 
 def test_charts_are_drawn(page):
     assert page.tags.count("svg") >= 3
+
+
+def test_whose_labels_calibrate_neither_steers_nor_becomes_markup(summary, run):
+    shown = html_report({**summary, "calibration": "by <b>x</b> \u202etxt.exe\x1b[2J"}, run)
+    assert "by &lt;b&gt;x" in shown
+    assert "\u202e" not in shown and "\x1b" not in shown

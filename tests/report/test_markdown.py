@@ -28,6 +28,14 @@ def test_identity_cannot_become_markup(text):
     assert "\\<script\\>" in text
 
 
+def test_whose_labels_calibrate_cannot_become_markup(run_folder):
+    run = read_run(run_folder)
+    summary = summarise(run.table, identity=run.identity)
+    text = markdown_report({**summary, "calibration": "by <b>x</b>\n# of all"})
+    assert "by \\<b\\>x" in text
+    assert "\n# of all" not in text
+
+
 def test_hostile_text_is_escaped_to_one_line(hostile):
     for one in hostile:
         shown = escape(one)

@@ -40,9 +40,10 @@ def test_the_headline_comes_first_and_all_lines_follow(summary):
 def test_hostile_names_neither_style_nor_steer(summary):
     nasty = "[bold red]x[/bold red]\x1b[2J[/]"
     suites = {nasty: summary["suites"]["invented"]}
-    text = printed({**summary, "suites": suites, "warnings": [nasty]}, 140)
+    hostile = {**summary, "suites": suites, "warnings": [nasty], "calibration": nasty}
+    text = printed(hostile, 140)
     assert "\x1b" not in text
-    assert text.count("[bold red]x[/bold red]") == 2
+    assert text.count("[bold red]x[/bold red]") == 3
 
 
 def test_the_numbers_are_those_of_the_summary(summary):
