@@ -1,7 +1,7 @@
 """Answers a second of the local engine against lm-evaluation-harness and plain `generate`.
 
     python bench/engine.py [--models NAME,NAME] [--prompts 2000] [--lm-eval-python PATH]
-                           [--threads 2] [--json OUT]
+                           [--threads 2] [--exact] [--json OUT]
 
 Takes prompts from the plan of the default audit, saves the model's base once with its
 quantization_config, and lets each side answer them in a process of its own: Bordor, then
@@ -9,7 +9,9 @@ quantization_config, and lets each side answer them in a process of its own: Bor
 with `peft=`). Same base, adapter, prompts, end token, longest answer and number of answers;
 once with one greedy answer a prompt, once with four samples beside it. Prints answers per
 second of generation and of the whole process, the ratios, and how many greedy answers are
-the same. Without --lm-eval-python that side is left out, and its ratios with it:
+the same. --exact lets the other sides multiply in float32 as Bordor does, instead of by
+bitsandbytes' fused product in bf16: slower, and a proof that all give the same greedy answers.
+Without --lm-eval-python that side is left out, and its ratios with it:
 
     python -m venv /tmp/lm && /tmp/lm/bin/pip install -r requirements.lock lm_eval==0.4.13
 """
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=2000)
     parser.add_argument("--lm-eval-python", help="a Python that has lm_eval 0.4.13")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--exact", action="store_true", help="float32 on every side")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     found = {}
@@ -53,6 +56,7 @@ def main() -> None:
         "ratios": first["ratios"],  # generation alone
         "prompts": asked.prompts,
         "threads": asked.threads,
+        "exact": asked.exact,
         "models": found,
     }
     if asked.json:
@@ -106,7 +110,9 @@ def measure(work: dict[str, Any], folder: Path, asked: argparse.Namespace) -> di
     found: dict[str, Any] = {"ratios": {}, "whole_process_ratios": {}}
     for size, samples in SAMPLES.items():
         work_file = folder / f"{size}.json"
-        work_file.write_text(json.dumps({**work, "samples": samples}), encoding="utf-8")
+        work_file.write_text(
+            json.dumps({**work, "samples": samples, "exact": asked.exact}), encoding="utf-8"
+        )
         runs = {side: one_side(side, python, work_file, env) for side, python in sides.items()}
         ours = runs["bordor"]
         for side, run in runs.items():

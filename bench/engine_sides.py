@@ -3,9 +3,10 @@
     python bench/engine_sides.py bordor|generate|lm_eval WORK.json OUT.json
 
 WORK.json: `base` (folder saved with its quantization_config), `adapter`, `spec`, `requests`
-(as in plan.jsonl) and `samples`. OUT.json: seconds of loading and of generation, the number
-of answers, and the greedy answers' texts. Every side loads the same two folders, ends an answer
-at the end token or after the same number of new tokens, and samples the whole distribution.
+(as in plan.jsonl), `samples`, and `exact` to multiply in float32 on all sides. OUT.json:
+seconds of loading and of generation, the number of answers, and the greedy answers' texts.
+Every side loads the same two folders, ends an answer at the end token or after the same
+number of new tokens, and samples the whole distribution.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def generate(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts
     tokenizer = AutoTokenizer.from_pretrained(work["base"])
     model = AutoModelForCausalLM.from_pretrained(work["base"], dtype=torch.float32)
     model = PeftModel.from_pretrained(model, work["adapter"]).eval()
+    if work.get("exact"):
+        multiply_in_float32(model)
     loaded = time.monotonic() - started
     requests = work["requests"]
 
@@ -98,6 +101,8 @@ def lm_eval(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts]
         pretrained=work["base"], peft=work["adapter"], device="cpu", dtype="float32",
         batch_size=BATCH, add_bos_token=False,
     )  # fmt: skip
+    if work.get("exact"):
+        multiply_in_float32(model.model)
     loaded = time.monotonic() - started
     requests = work["requests"]
     for one in requests[:50]:
@@ -118,6 +123,15 @@ def lm_eval(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts]
         return len(found), [text.strip() for text in found[: len(requests)]]
 
     return loaded, run
+
+
+def multiply_in_float32(model: Any) -> None:
+    """Let bitsandbytes dequantise and multiply, instead of its fused product in bf16."""
+    import bitsandbytes as bnb
+
+    for module in model.modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 SIDES = {"bordor": bordor, "generate": generate, "lm_eval": lm_eval}

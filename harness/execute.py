@@ -77,7 +77,7 @@ def execute(
     report(_progress(plan, done=done, resumed=resumed))
     started = time.monotonic()
     missing = {at: plan.shards[at] for at in range(order.next, len(sizes)) if at not in order.ahead}
-    for at, answers in _generate(backend, missing):
+    for at, answers in each_shard(backend, missing):
         _check(plan.shards[at], answers)
         order.add(at, answers)
         done += sizes[at]
@@ -127,7 +127,7 @@ class _InOrder:
             self.next += 1
 
 
-def _generate(
+def each_shard(
     backend: Generates, shards: Mapping[int, Sequence[Request]]
 ) -> Iterator[tuple[int, list[Answer]]]:
     """(number, answers) of every shard: by the backend as they are done, or one by one."""

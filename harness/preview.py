@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from harness import speed
 from harness.audit import Settings, open_subject, plan_audit, prepare
-from harness.execute import OnProgress, Progress
+from harness.execute import OnProgress, Progress, each_shard
 from harness.opening import OpenBackend, Opened
 from harness.plan import Plan, count_answers
 
-PROBE_ANSWERS = 80
+PROBE_ANSWERS = 320
+PROBE_SHARDS = 4  # so that workers side by side have two each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,9 @@ def _speed(model: str, opened: Opened, plan: Plan, report: OnProgress) -> tuple[
         answers += count_answers(request)
     report(Progress(stage="probe", done=0, total=answers))
     started = time.monotonic()
-    opened.backend.generate(chosen)
+    shards = {at: chosen[at::PROBE_SHARDS] for at in range(min(PROBE_SHARDS, len(chosen)))}
+    for _ in each_shard(opened.backend, shards):
+        pass
     elapsed = max(time.monotonic() - started, 1e-6)
     report(Progress(stage="probe", done=answers, total=answers))
     return answers / elapsed, f"a probe of {answers} answers just now"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -29,7 +30,7 @@ def worker_count(model: Any) -> int:
     """How many processes answer for a folded model: a small one on a CPU has one a thread."""
     import torch
 
-    if "fork" not in multiprocessing.get_all_start_methods() or model.device.type != "cpu":
+    if sys.platform != "linux" or model.device.type != "cpu":
         return 1
     return torch.get_num_threads() if _size(model) <= SMALL else 1
 

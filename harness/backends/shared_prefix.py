@@ -19,9 +19,6 @@ from harness.backends.stretches import make_cache
 # Tokens to fill up a part of a prefill; more cost more than another pass and, in every step,
 # another group of prompts.
 MOST_BLANKS = {"cpu": 256, "cuda": 16_384}
-# On a CPU every new number of rows costs a product some code made for it: lines come in
-# numbers that are met again.
-_ROUND = 16
 
 
 class SharedPrefixRunner:
@@ -62,7 +59,7 @@ class SharedPrefixRunner:
             self._prefix = self._run_prefix(prefix) if prefix else None
             self._known = (arm, prefix)
         parts = alike([len(prompt) for prompt in prompts], MOST_BLANKS[device.type])
-        self._cache = make_cache(self._prefix, (lines + -lines % _ROUND, steps))
+        self._cache = make_cache(self._prefix, (lines, steps))
         logits_NV = None
         for part in parts:
             ids_NT, pad_N = left_pad([prompts[at] for at in part], device)
@@ -77,15 +74,7 @@ class SharedPrefixRunner:
 
     def step(self, ids_L: Any, position_L: Any) -> Any:
         """Feed one token to each line, at its position; return logits [L, V]."""
-        import torch
-
-        count = len(ids_L)
-        idle = -count % _ROUND if ids_L.device.type == "cpu" else 0
-        if not idle:
-            return self._forward(ids_L[:, None], position_L[:, None])
-        ids_L, position_L = (torch.nn.functional.pad(x, (0, idle)) for x in (ids_L, position_L))
-        with self._cache.lend(idle):
-            return self._forward(ids_L[:, None], position_L[:, None])[:count]
+        return self._forward(ids_L[:, None], position_L[:, None])
 
     def keep(self, lines: Any) -> None:
         """Let all lines go but these, by index (int64 of numpy), as `Moves.keep` says."""

@@ -7,8 +7,6 @@ copying the prompt; prompts of like length lie in one group with few blanks amon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from harness.backends.tree import LEAVE_SHARE, stay_or_replace
@@ -145,15 +143,6 @@ def make_cache(prefix: list[Pair] | None, room: tuple[int, int]) -> Any:
             self._move(len(self._prompt) + np.arange(len(lines)), lines)
             self._prompt = np.concatenate([self._prompt, self._prompt[lines]])
             self._arrange()
-
-        @contextmanager
-        def lend(self, count: int) -> Iterator[None]:
-            """Add `count` lines that nobody reads inside the block; what they hold is anything."""
-            place, self.place = self.place, torch.nn.functional.pad(self.place, (0, count))
-            try:
-                yield
-            finally:
-                self.place = place
 
         def _move(self, places: Any, sources: Any) -> None:
             if len(places) and self.held[0].length:

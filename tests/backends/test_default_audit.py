@@ -88,7 +88,7 @@ def gap(loaded, request, said) -> float:
     return float(best[0] - best[1])
 
 
-@pytest.mark.parametrize("quantisation", ["none", "nf4"])
+@pytest.mark.parametrize("quantisation", ["none", "nf4", "fp4"])
 def test_greedy_tokens_are_those_of_generate_on_200_prompts(load, requests, quantisation):
     loaded = load(quantisation)
     wanted = generate(loaded, requests)
