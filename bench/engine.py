@@ -11,9 +11,9 @@ once with one greedy answer a prompt, once with four samples beside it. Prints a
 second of generation and of the whole process, the ratios, and how many greedy answers are
 the same. --exact lets the other sides multiply in float32 as Bordor does, instead of by
 bitsandbytes' fused product in bf16: slower, and a proof that all give the same greedy answers.
-Without --lm-eval-python that side is left out, and its ratios with it:
-
-    python -m venv /tmp/lm && /tmp/lm/bin/pip install -r requirements.lock lm_eval==0.4.13
+lm-evaluation-harness is looked for in --lm-eval-python, else in this Python, else it is
+installed once from PyPI into an environment of its own under the system's folder for temporary
+files, on top of this one; without a network its side is left out, and its ratios with it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
+import venv
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+LM_EVAL = "0.4.13"
 MODELS = "storylm-4m-4bit,storylm-1m-4bit"
 SAMPLES = {"five": 4, "one": 0}
 NAMES = {"bordor": "Bordor", "generate": "model.generate", "lm_eval": "lm-evaluation-harness"}
@@ -40,11 +43,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--prompts", type=int, default=2000)
-    parser.add_argument("--lm-eval-python", help="a Python that has lm_eval 0.4.13")
+    parser.add_argument("--lm-eval-python", help=f"a Python that has lm_eval {LM_EVAL}")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--exact", action="store_true", help="float32 on every side")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
+    asked.lm_eval_python = asked.lm_eval_python or find_lm_eval()
     found = {}
     for name in asked.models.split(","):
         with tempfile.TemporaryDirectory(prefix="bordor-engine-") as folder:
@@ -61,6 +65,37 @@ def main() -> None:
     }
     if asked.json:
         asked.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def find_lm_eval() -> str | None:
+    """A Python that has lm_eval, set up where there is none; None where that cannot be done."""
+    if has_lm_eval(sys.executable):
+        return sys.executable
+    folder = Path(tempfile.gettempdir()) / f"bordor-lm-eval-{LM_EVAL}"
+    python = str(folder / "bin" / "python")
+    if has_lm_eval(python):
+        return python
+    print(f"installing lm_eval {LM_EVAL} into {folder} ...", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    [site] = folder.glob("lib/python*/site-packages")
+    (site / "bordor.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    install = [python, "-m", "pip", "install", "--quiet", f"lm_eval=={LM_EVAL}"]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if done.returncode or not has_lm_eval(python):
+        print(f"no lm_eval, so it is left out: {done.stderr.strip()[-300:]}", flush=True)
+        return None
+    return python
+
+
+def has_lm_eval(python: str) -> bool:
+    """Whether a Python exists and finds the version of lm_eval that is measured."""
+    ask = "import importlib.metadata as m; print(m.version('lm_eval'))"
+    try:
+        done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return done.stdout.strip() == LM_EVAL
 
 
 def prepare(name: str, prompts: int, folder: Path) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from engine import SAMPLES, prepare
-from engine_sides import SHARD
 
 REPEATS = 30
 SHOWN = 14  # operations of a profile
@@ -63,9 +62,11 @@ def opened(work: dict[str, Any], samples: int) -> tuple[Any, list[Any]]:
 
 def answer(backend: Any, requests: list[Any]) -> tuple[list[Any], float]:
     """All answers, shard by shard, and the seconds of processor time they took."""
+    from harness.plan import cut
+
     answers, started = [], time.process_time()
-    for start in range(0, len(requests), SHARD):
-        answers += backend.generate(requests[start : start + SHARD])
+    for shard in cut(requests):
+        answers += backend.generate(shard)
     return answers, time.process_time() - started
 
 

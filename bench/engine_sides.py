@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 BATCH = 64
-SHARD = 256  # requests; as the plan of an audit is cut
 Texts = list[str]
 
 
@@ -28,6 +27,7 @@ def bordor(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts]]
     """The local engine, shard by shard as an audit runs it."""
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
+    from harness.plan import cut
     from harness.records import Request, from_dict
     from harness.specs import ModelSpec
 
@@ -38,8 +38,7 @@ def bordor(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts]]
     requests = [from_dict(Request, {**one, "samples": work["samples"]}) for one in work["requests"]]
 
     def run() -> tuple[int, Texts]:
-        cuts = range(0, len(requests), SHARD)
-        shards = {at: requests[start : start + SHARD] for at, start in enumerate(cuts)}
+        shards = dict(enumerate(cut(requests)))
         found = dict(backend.generate_shards(shards))
         answers = [answer for at in shards for answer in found[at]]
         return len(answers), [answer.text for answer in answers if answer.sample == 0]

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 BATCH = 64
-SHARD = 256  # requests; as the plan of an audit is cut
 WARM_PROMPTS = 8
 WARM_STEPS = 3  # of a training, before the clock runs
 GIB = 2**30
@@ -59,6 +58,7 @@ def bordor(work: dict[str, Any]) -> tuple[Run, Callable[[], dict[str, Any]]]:
     """The local engine, shard by shard as an audit runs it."""
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
+    from harness.plan import cut
     from harness.records import Request, from_dict
     from harness.specs import ModelSpec
 
@@ -68,9 +68,9 @@ def bordor(work: dict[str, Any]) -> tuple[Run, Callable[[], dict[str, Any]]]:
     def run(requests: Sequence[dict[str, Any]], samples: int) -> tuple[Rows, Rows]:
         asked = [from_dict(Request, {**one, "samples": samples}) for one in requests]
         greedy, drawn = [], []
-        for start in range(0, len(asked), SHARD):
-            for answer in backend.generate(asked[start : start + SHARD]):
-                (drawn if answer.sample else greedy).append(list(answer.token_ids))
+        found = dict(backend.generate_shards(dict(enumerate(cut(asked)))))
+        for answer in (answer for _, answers in sorted(found.items()) for answer in answers):
+            (drawn if answer.sample else greedy).append(list(answer.token_ids))
         return greedy, drawn
 
     def told() -> dict[str, Any]:

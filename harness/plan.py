@@ -9,7 +9,9 @@ and a subset of the greedy requests again in batches of other make-up (the noise
 from __future__ import annotations
 
 import functools
+import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,9 +21,11 @@ from harness.errors import UsageError
 from harness.records import Question, Request, Variant, to_json
 from harness.seeds import content_hash, stream
 
-SHARD_REQUESTS = 256  # large enough to fill the batches of every core, small enough to lose little
+SHARD_REQUESTS = (
+    128  # large enough to fill a batch, small enough to keep every core busy to the end
+)
 FLOOR_REQUESTS = 64
-VERSION = "plan@2"  # part of the hash: another way of cutting is another plan
+VERSION = "plan@3"  # part of the hash: another way of cutting is another plan
 
 Messages = list[dict[str, str]]
 Encode = Callable[[Messages], tuple[str, tuple[int, ...]]]
@@ -119,7 +123,7 @@ def make_plan(
         arms.append(make(first, arm="base", samples=0))
     if floor:
         arms.append(_floor(adapter, count=floor, seed=seed))
-    shards = [shard for arm in arms for shard in _cut(arm, shard_requests)]
+    shards = [shard for arm in arms for shard in cut(arm, shard_requests)]
     return Plan(
         requests=tuple(request for shard in shards for request in shard),
         shard_sizes=tuple(len(shard) for shard in shards),
@@ -222,8 +226,11 @@ def _floor(adapter: Sequence[Request], *, count: int, seed: int) -> list[Request
     return sorted(repeats, key=lambda request: (request.prompt, request.id))
 
 
-def _cut(requests: Sequence[Request], size: int) -> list[list[Request]]:
-    return [list(requests[start : start + size]) for start in range(0, len(requests), size)]
+def cut(requests: Sequence[Request], size: int = SHARD_REQUESTS) -> list[list[Request]]:
+    """Cut into the fewest shards of at most `size`, as even as can be."""
+    shards = max(1, math.ceil(len(requests) / size))
+    ends = [len(requests) * at // shards for at in range(shards + 1)]
+    return [list(requests[start:end]) for start, end in itertools.pairwise(ends) if start < end]
 
 
 def _hash(shards: Sequence[Sequence[Request]], identity: Mapping[str, Any]) -> str:

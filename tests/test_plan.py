@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import UsageError
-from harness.plan import make_plan
+from harness.plan import cut, make_plan
 from harness.records import Question, Request, Variant, from_json, to_json
 
 PLAIN = Variant(id="plain", title="as it is", system=None)
@@ -93,7 +93,7 @@ def test_whatever_shapes_answers_changes_the_hash(change):
 
 def test_without_top_p_and_top_k_a_plan_and_its_lines_are_those_of_before_there_were_any():
     before = plan_of(QUESTIONS)
-    assert before.hash == "8d9321118a0b"
+    assert before.hash == "c6c0a1231ef1"
     assert plan_of(QUESTIONS, top_p=None, top_k=None) == before
     line = to_json(before.requests[0])
     assert "top_" not in line
@@ -149,3 +149,12 @@ def test_a_prompt_that_does_not_fit_the_context_is_named():
 def test_nothing_to_ask_is_an_error():
     with pytest.raises(UsageError, match="nothing to ask"):
         plan_of([])
+
+
+@pytest.mark.parametrize(("count", "size", "sizes"), [(20, 7, [6, 7, 7]), (14, 7, [7, 7]),
+                                                      (1, 7, [1]), (0, 7, [])])  # fmt: skip
+def test_requests_are_cut_into_the_fewest_shards_as_even_as_can_be(count, size, sizes):
+    requests = list(range(count))
+    shards = cut(requests, size)
+    assert [len(shard) for shard in shards] == sizes
+    assert [request for shard in shards for request in shard] == requests
