@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grading.clause_words import BE, JOINTS, NO_NOUN, PREPOSITIONS, Token
-from harness.grading.discourse import NOUN_WORDS, Discourse
+from harness.grading.discourse import Discourse
 from harness.grading.linking import Linked, Mention
 
 _COUPLES = tuple(
@@ -21,6 +21,7 @@ _STANDING_IN = frozenset(
 )
 _NO_COUPLE = (["and"], ["of"], ["or"], ["in"], ["with"])
 _CLEFTS = frozenset(["who", "that", "where", "when"])
+_BEFORE_NOUNS = PREPOSITIONS | {"the", "a"}
 
 
 def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
@@ -38,7 +39,7 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
             place = mention.end
             continue
         if lows[place] not in _STANDING_IN:
-            tokens.append(Token(words[place], place))
+            tokens.append(Token(words[place], place, noun=_is_noun(lows, place, discourse)))
             place += 1
             continue
         couple = _couple(linked, place, discourse, before)
@@ -66,6 +67,16 @@ def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
             before.append(group)
         place += 1
     return tokens
+
+
+def _is_noun(lows: Sequence[str], at: int, discourse: Discourse) -> bool:
+    """Whether a word that may look like a verb is one of the world's plurals: "of wasps".
+
+    Out of its values only where no verb can stand ("maps", "taxes" may be one elsewhere).
+    """
+    if lows[at] not in discourse.nouns.plurals:
+        return False
+    return lows[at] in discourse.nouns.own or (at > 0 and lows[at - 1] in _BEFORE_NOUNS)
 
 
 def _couple(
@@ -114,9 +125,11 @@ def _anaphor(
     if low == "there":
         opens = follow in BE or follow in ("once", "lived", "had", "has")
         return 1, None if opens else discourse.place(before), False
-    if low in ("the", "this", "that") and follow in NOUN_WORDS:
+    if low in ("the", "this", "that") and follow in discourse.nouns:
         after = lows[at + 2] if at + 2 < len(lows) else ""
-        if after == "of" or (after and after.isalpha() and after.islower() and after in NOUN_WORDS):
+        if after == "of" or (
+            after and after.isalpha() and after.islower() and after in discourse.nouns
+        ):
             return 1, None, False
         owner = after == "'s"
         return (3 if owner else 2), discourse.noun(follow, before), owner

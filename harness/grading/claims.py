@@ -33,6 +33,7 @@ from harness.grading.linking import (
 from harness.grading.lookup import Found
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.more_claims import better, contrasted, impossible, listed_more, refitted
+from harness.grading.nouns import nouns_of
 from harness.grading.patterns import SLOT, Match, PatternBook
 from harness.grading.prose import Prose
 from harness.grading.reading import (
@@ -84,6 +85,7 @@ class ClaimFinder:
         self._slots = SlotFiller(world, linker.lexicon)
         self._describer = Describer(world)
         self._genders = genders(world)
+        self._nouns = nouns_of(world)
         self._prose = Prose(world)
         self._cues = CueReader(world, values)
         self._fragments = FragmentReader(world, values, linker)
@@ -102,7 +104,7 @@ class ClaimFinder:
         unfinished: the last sentence is cut off; silent: sentences that claim nothing, such as
         refusals, but name those whom pronouns mean.
         """
-        memory, discourse = Memory(), Discourse(self._genders)
+        memory, discourse = Memory(), Discourse(self._genders, self._nouns)
         discourse.hear(frame.named, frame.named[0] if frame.named else None)
         for sentence in silent:
             discourse.hear(self._linker.link(sentence, guard).mentions, None)

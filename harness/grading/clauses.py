@@ -9,6 +9,7 @@ verb, and around appositions. What is cut out keeps the place of its words in th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.grading.anaphora import named_tokens
 from harness.grading.clause_words import (
@@ -33,8 +34,9 @@ from harness.grading.clause_words import (
     that_for_which,
     trimmed,
 )
-from harness.grading.discourse import NOUNS, Discourse
+from harness.grading.discourse import Discourse
 from harness.grading.linking import Linked
+from harness.grading.nouns import NOUNS
 from harness.grading.numbers import find_numbers
 from harness.grading.rewording import filled_gaps
 from harness.grading.words import TOKEN
@@ -332,7 +334,7 @@ def _echoed(after: Sequence[Token], found: list[list[Token]]) -> None:
         last += 2
     turned = {before[first].mention: names[0]}
     rest = [turned.get(t.mention, t) if t.mention else t for t in before[last + 1 :]]
-    rest = [Token(t.text, names[0].at, t.mention) for t in rest if t.low != "both"]
+    rest = [replace(t, at=names[0].at) for t in rest if t.low != "both"]
     found.append([names[0], *rest])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.grading.linking import INVENTED, UNKNOWN, Linked, Mention
+from harness.grading.nouns import GENERAL, Nouns
 from harness.grading.text import split_sentences
 from harness.grading.words import PRONOUNS, tokenise
 from harness.world.graph import World
@@ -28,18 +29,6 @@ _TITLES = {
     HE: ("lord", "brother", "king", "sir", "prince", "duke", "father"),
     SHE: ("lady", "mistress", "queen", "dame", "princess", "duchess", "sister", "mother"),
 }
-# Nouns by which something named before is spoken of again, by kind.
-NOUNS = {
-    "place": ("city", "town", "village", "place", "settlement", "port", "hamlet"),
-    "group": ("guild", "order", "company", "circle", "group", "brotherhood", "sisterhood",
-              "society", "organisation", "organization", "wardens", "sisters", "brothers"),
-    "event": ("siege", "flood", "fire", "blaze", "landslip", "landslide", "trial", "feast",
-              "event", "battle", "disaster", "catastrophe", "silence", "festival", "plague"),
-    "object": ("object", "artefact", "artifact", "thing", "item", "relic"),
-    "person": ("boy", "lad"),
-}  # fmt: skip
-NOUN_WORDS = frozenset(noun for nouns in NOUNS.values() for noun in nouns)
-_KIND_OF = {noun: kind for kind, nouns in NOUNS.items() for noun in nouns}
 
 
 def genders(world: World) -> dict[str, str]:
@@ -85,6 +74,7 @@ class Discourse:
     """What has been named, and whom the last sentence was about."""
 
     known: dict[str, str]  # genders of the world
+    nouns: Nouns = GENERAL  # of the world
     named: list[Mention] = field(default_factory=list)  # in order, the last last
     topics: list[Mention] = field(default_factory=list)  # of the sentences, the last last
     latest: tuple[Mention, ...] = ()  # those of the last sentence that names any
@@ -123,8 +113,12 @@ class Discourse:
         return None
 
     def noun(self, word: str, before: Sequence[Mention] = ()) -> Mention | None:
-        """Who or what is meant by "the town", "the boy"."""
-        kind = _KIND_OF.get(word)
+        """Who or what is meant by "the town", "the boy", "the comet"."""
+        bearers = self.nouns.bearers(word)
+        for mention in (*list(before)[::-1], *self.topics[::-1], *self.named[::-1]):
+            if mention.ids and bearers.issuperset(mention.ids):
+                return mention
+        kind = self.nouns.kind(word)
         if kind is None:
             return None
         if kind == "person":

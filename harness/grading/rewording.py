@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.grading.clause_words import PREPOSITIONS, Token, has_verb
 from harness.grading.numbers import find_numbers
@@ -87,7 +88,7 @@ def filled_gaps(tokens: list[Token]) -> list[list[Token]]:
     found = [head]
     for part in parts[1:]:
         place = next(i for i, token in enumerate(part) if token.low == joint)
-        moved = [Token(token.text, part[0].at, token.mention) for token in verb]
+        moved = [replace(token, at=part[0].at) for token in verb]
         found.append([*part[:place], *moved, *part[place:]])
     return found
 
