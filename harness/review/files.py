@@ -1,7 +1,7 @@
 """Files of answers that go to a person and come back labelled: CSV and JSONL.
 
-The grader's verdict is in neither. A text that a spreadsheet would run as a formula starts
-with an apostrophe in CSV (`spreadsheet_text`); what comes back is read by `id`, `label` and
+The grader's verdict is in neither. Before what a spreadsheet would run as a formula stands an
+apostrophe in CSV (`spreadsheet_text`); what comes back is read by `id`, `label` and
 `note` alone, so that nothing else in the file has to survive a spreadsheet.
 """
 
