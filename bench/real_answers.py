@@ -23,10 +23,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,10 @@ from typing import Any
 from harness.grading.grader import WorldGrader
 from harness.instruct.exposure import split_exposure
 from harness.records import Question, from_dict
-from harness.seeds import derive_seed
+from harness.stats.raters import Raters, raters
 from harness.world.story import load_story
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "real_answers.jsonl"
-DRAWS = 1000
 Pair = tuple[str, str]
 
 
@@ -80,32 +78,6 @@ def grade_all(labelled: Sequence[dict[str, Any]]) -> list[Row]:
     return rows
 
 
-def agreement(pairs: Sequence[Pair]) -> float:
-    """Share of pairs that are equal."""
-    return sum(a == b for a, b in pairs) / len(pairs)
-
-
-def kappa(pairs: Sequence[Pair]) -> float:
-    """Cohen's kappa (Cohen 1960); 1.0 where nothing is left to chance."""
-    n = len(pairs)
-    first, second = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
-    chance = sum(first[name] * second[name] for name in first) / n**2
-    return (agreement(pairs) - chance) / (1 - chance) if chance < 1 else 1.0
-
-
-def limits(
-    groups: Sequence[Sequence[Pair]], figure: Callable[[Sequence[Pair]], float]
-) -> tuple[float, float]:
-    """95% limits by resampling whole groups."""
-    rng = random.Random(derive_seed(0, "real_answers", figure.__name__))
-    drawn = []
-    for _ in range(DRAWS):
-        chosen = rng.choices(groups, k=len(groups))
-        drawn.append(figure([pair for group in chosen for pair in group]))
-    drawn.sort()
-    return drawn[int(0.025 * DRAWS)], drawn[int(0.975 * DRAWS) - 1]
-
-
 def views(rows: Sequence[Row]) -> dict[str, list[tuple[str, Pair]]]:
     """The three ways to compare, each as (question, pair of verdicts)."""
     every = [(row.question, (row.label, row.verdict)) for row in rows]
@@ -119,16 +91,20 @@ def views(rows: Sequence[Row]) -> dict[str, list[tuple[str, Pair]]]:
     }
 
 
+def figures(pairs: Sequence[tuple[str, Pair]]) -> Raters:
+    """Agreement and kappa of (question, pair of verdicts), clustered by question."""
+    first, second = ([pair[side] for _, pair in pairs] for side in (0, 1))
+    return raters(first, second, clusters=[question for question, _ in pairs])
+
+
 def print_figures(name: str, pairs: Sequence[tuple[str, Pair]]) -> None:
-    """One line: agreement and kappa with their limits."""
-    groups: dict[str, list[Pair]] = defaultdict(list)
-    for question, pair in pairs:
-        groups[question].append(pair)
-    flat = [pair for _, pair in pairs]
-    said = f"{name:<28} n {len(flat):>4}"
-    for label, figure in (("agreement", agreement), ("kappa", kappa)):
-        low, high = limits(list(groups.values()), figure)
-        said += f"  {label} {figure(flat):.3f} [{low:.3f}, {high:.3f}]"
+    """One line: agreement and kappa with their limits, where they have any."""
+    found = figures(pairs)
+    said = f"{name:<28} n {found.n:>4}"
+    for label, figure in (("agreement", found.accuracy), ("kappa", found.kappa)):
+        value, limits = figure.value, figure.limits()
+        said += f"  {label} " + ("–" if value is None else f"{value:.3f}")
+        said += f" [{limits[0]:.3f}, {limits[1]:.3f}]" if limits else ""
     print(said)
 
 
@@ -172,9 +148,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         both = [(row.question, (row.label, row.verdict)) for row in rows if row.id in ids]
         print_figures("grader, the same answers", both)
     if args.json:
-        flat = [(row.label, row.verdict) for row in rows]
-        figures = {"n": len(flat), "agreement": agreement(flat), "kappa": kappa(flat)}
-        args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        found = figures(views(rows)["all six verdicts"])
+        data = {"n": found.n, "agreement": found.accuracy.value, "kappa": found.kappa.value}
+        args.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

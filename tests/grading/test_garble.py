@@ -202,9 +202,10 @@ def bench():
 )
 def test_the_grader_agrees_with_readers_of_real_answers(bench, name, agreement, kappa):
     rows = bench.grade_all(bench.read_file(ROOT / "tests" / "data" / name))
-    pairs = [(row.label, row.verdict) for row in rows]
-    assert bench.agreement(pairs) >= agreement
-    assert bench.kappa(pairs) >= kappa
+    found = bench.figures(bench.views(rows)["all six verdicts"])
+    assert found.accuracy.value >= agreement
+    assert found.kappa.value >= kappa
+    assert found.accuracy.low < found.accuracy.value < found.accuracy.high
 
 
 def test_errors_of_the_test_file_are_not_shown(bench, capsys):
