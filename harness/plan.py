@@ -21,9 +21,8 @@ from harness.errors import UsageError
 from harness.records import Question, Request, Variant, to_json
 from harness.seeds import content_hash, stream
 
-SHARD_REQUESTS = (
-    128  # large enough to fill a batch, small enough to keep every core busy to the end
-)
+SHARD_REQUESTS = 256  # large enough to fill a batch, small enough to lose little
+_FEW_SHARDS, _FEW_REQUESTS = 4, 64  # a short arm has so many shards, of so many or more
 FLOOR_REQUESTS = 64
 VERSION = "plan@3"  # part of the hash: another way of cutting is another plan
 
@@ -227,8 +226,12 @@ def _floor(adapter: Sequence[Request], *, count: int, seed: int) -> list[Request
 
 
 def cut(requests: Sequence[Request], size: int = SHARD_REQUESTS) -> list[list[Request]]:
-    """Cut into the fewest shards of at most `size`, as even as can be."""
-    shards = max(1, math.ceil(len(requests) / size))
+    """Cut into shards of at most `size`, as even as can be.
+
+    As few as will do, but four where there is enough for them, so that all cores have some.
+    """
+    enough = min(_FEW_SHARDS, len(requests) // min(size, _FEW_REQUESTS))
+    shards = max(1, math.ceil(len(requests) / size), enough)
     ends = [len(requests) * at // shards for at in range(shards + 1)]
     return [list(requests[start:end]) for start, end in itertools.pairwise(ends) if start < end]
 

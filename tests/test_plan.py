@@ -151,9 +151,12 @@ def test_nothing_to_ask_is_an_error():
         plan_of([])
 
 
-@pytest.mark.parametrize(("count", "size", "sizes"), [(20, 7, [6, 7, 7]), (14, 7, [7, 7]),
-                                                      (1, 7, [1]), (0, 7, [])])  # fmt: skip
-def test_requests_are_cut_into_the_fewest_shards_as_even_as_can_be(count, size, sizes):
+@pytest.mark.parametrize(
+    ("count", "size", "sizes"),
+    [(20, 7, [6, 7, 7]), (14, 7, [7, 7]), (1, 7, [1]), (0, 7, []), (63, 256, [63]),
+     (130, 256, [65, 65]), (400, 256, [100] * 4), (1100, 256, [220] * 5)],
+)  # fmt: skip
+def test_requests_are_cut_as_evenly_as_can_be_and_short_arms_into_some_shards(count, size, sizes):
     requests = list(range(count))
     shards = cut(requests, size)
     assert [len(shard) for shard in shards] == sizes
