@@ -12,9 +12,11 @@ import multiprocessing
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 from harness.errors import BackendError
@@ -45,6 +47,20 @@ def _size(model: Any) -> int:
     return folded + sum(p.numel() for p in model.parameters())
 
 
+@contextmanager
+def one_thread(wanted: bool) -> Iterator[None]:
+    """Compute with one thread of torch inside the block, as a worker does, where `wanted`."""
+    import torch
+
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def work_side_by_side(
     work: Work, shards: Mapping[int, Sequence[Request]], workers: int
 ) -> Iterator[tuple[int, Counted]]:
@@ -59,9 +75,11 @@ def work_side_by_side(
     )
     failure: BaseException | None = None
     try:
-        waiting: dict[Future[Counted], int] = {
-            pool.submit(_answer, list(shard)): at for at, shard in shards.items()
-        }
+        with warnings.catch_warnings():  # Python 3.12 warns of any fork beside another thread
+            warnings.filterwarnings("ignore", ".* is multi-threaded", DeprecationWarning)
+            waiting: dict[Future[Counted], int] = {
+                pool.submit(_answer, list(shard)): at for at, shard in shards.items()
+            }
         while waiting:
             done = wait(waiting, return_when=FIRST_COMPLETED).done
             for future in sorted(done, key=lambda one: waiting[one]):

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from harness.backends.batches import Batch, halve, make_batches
-from harness.backends.crew import work_side_by_side, worker_count
+from harness.backends.crew import one_thread, work_side_by_side, worker_count
 from harness.backends.plain import PlainRunner
 from harness.backends.runners import make_runner
 from harness.backends.sampling import choose, uniforms
@@ -107,7 +107,8 @@ class TransformersBackend:
         found: dict[tuple[str, str], list[Answer]] = {}
         batches = make_batches(requests, batch_tokens=self._batch_tokens)
         for arm, members in groupby(batches, key=lambda batch: batch.arm):
-            with self._loaded.without_adapter() if arm == "base" else nullcontext():
+            off = self._loaded.without_adapter() if arm == "base" else nullcontext()
+            with off, one_thread(self.workers > 1):  # the same bits in a worker and here
                 pending = list(members)[::-1]
                 while pending:
                     batch = pending.pop()

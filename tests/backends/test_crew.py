@@ -59,6 +59,11 @@ def test_answers_do_not_depend_on_how_many_workers_there_are(load, shards, worke
     assert torch.get_num_threads() == threads and no_child_is_left()
 
 
+def test_a_shard_gives_the_same_bits_in_a_worker_and_in_this_process(load, shards):
+    backend = TransformersBackend(load("nf4"), workers=2)
+    assert dict(backend.generate_shards(shards)) == alone(backend, shards)
+
+
 def test_a_fault_is_raised_and_what_the_others_did_is_kept(load, shards):
     backend = TransformersBackend(load(), workers=2)
     bad = {**shards, 2: [replace(shards[2][0], token_ids=(1,) * 256)]}
