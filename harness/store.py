@@ -156,7 +156,9 @@ class RunFolder:
 
     def about(self) -> dict[str, Any]:
         """What run.json says. Raises StoreError when it is damaged."""
-        data: dict[str, Any] = self.read_json(RUN)
+        data = self.read_json(RUN)
+        if not isinstance(data, dict):
+            raise StoreError(f"{self.path / RUN}: damaged: no JSON object; {_remedy(RUN)}")
         return data
 
     @property

@@ -153,9 +153,10 @@ def test_damage_is_reported_with_file_line_and_remedy(tmp_path):
             list(run.read_records(ANSWERS, Answer))
         with pytest.raises(StoreError, match="bordor grade RUN"):
             list(run.read_records("verdicts.jsonl", Answer))
-        (run.path / "run.json").write_text("{")
-        with pytest.raises(StoreError, match="damaged"):
-            run.about()
+        for damaged in ("{", "[]", "null"):
+            (run.path / "run.json").write_text(damaged)
+            with pytest.raises(StoreError, match=r"run.json: damaged"):
+                run.about()
     with pytest.raises(StoreError, match="no run folder"):
         RunFolder.open(tmp_path)
 
