@@ -24,6 +24,7 @@ from harness.errors import BackendError
 from harness.models.chat_proof import stop_ids
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
+from harness.models.needs import GIB, free_memory_gib
 from harness.models.packed import TORCH, how_products_run
 from harness.models.template import encode_prompt
 from harness.records import Answer, Request
@@ -32,6 +33,7 @@ BATCH_TOKENS = 24_576  # tokens held at once
 ENTROPY_DIGITS = 4
 _CPU_CACHE_BYTES = 2**30  # keys and values of a batch
 _GPU_CACHE_SHARE = 0.25  # of the card's memory, likewise
+_WORKER_GIB, _WORKERS_SHARE = 0.25, 0.5  # beside its batch; of free memory, all workers together
 _FEWEST_TOKENS, _MOST_TOKENS = 2048, 49_152
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "CUDA error: out of memory",
               "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")  # fmt: skip
@@ -130,7 +132,10 @@ class TransformersBackend:
             for at, shard in shards.items():
                 yield at, self.generate(shard)
             return
-        for at, (answers, halvings) in work_side_by_side(self._count, shards, self.workers):
+        need_gib = _WORKER_GIB + self._batch_tokens * _token_bytes(self._loaded) / GIB
+        room = int(free_memory_gib() * _WORKERS_SHARE / need_gib)
+        workers = max(1, min(self.workers, room))  # fewer are slower, and answer the same
+        for at, (answers, halvings) in work_side_by_side(self._count, shards, workers):
             self.halvings += halvings
             yield at, answers
 
@@ -276,16 +281,20 @@ def _budget(loaded: LoadedModel) -> int:
     """How many tokens a batch may hold: from model and machine, not from free memory."""
     import torch
 
+    room = _CPU_CACHE_BYTES
+    if loaded.device == "cuda":
+        room = int(torch.cuda.get_device_properties(0).total_memory * _GPU_CACHE_SHARE)
+    return int(min(max(room // _token_bytes(loaded), _FEWEST_TOKENS), _MOST_TOKENS))
+
+
+def _token_bytes(loaded: LoadedModel) -> int:
+    """What a token's keys and values take."""
     config = loaded.model.config.get_text_config()
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     groups = getattr(config, "num_key_value_heads", None) or heads
     size = 4 if loaded.identity["machine"]["dtype"] == "float32" else 2
-    token_bytes = 2 * config.num_hidden_layers * groups * width * size
-    room = _CPU_CACHE_BYTES
-    if loaded.device == "cuda":
-        room = int(torch.cuda.get_device_properties(0).total_memory * _GPU_CACHE_SHARE)
-    return int(min(max(room // token_bytes, _FEWEST_TOKENS), _MOST_TOKENS))
+    return int(2 * config.num_hidden_layers * groups * width * size)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -64,6 +64,25 @@ def test_a_shard_gives_the_same_bits_in_a_worker_and_in_this_process(load, shard
     assert dict(backend.generate_shards(shards)) == alone(backend, shards)
 
 
+def test_where_memory_is_short_fewer_workers_answer_the_same(load, shards, monkeypatch):
+    from harness.backends import local
+
+    backend = TransformersBackend(load(), workers=3)
+    asked = []
+
+    def watched(work, shards, workers):
+        asked.append(workers)
+        return work_side_by_side(work, shards, workers)
+
+    monkeypatch.setattr(local, "work_side_by_side", watched)
+    found = []
+    for free_gib in (100.0, 1.2, 0.1):
+        monkeypatch.setattr(local, "free_memory_gib", lambda free_gib=free_gib: free_gib)
+        found.append(dict(backend.generate_shards(shards)))
+    assert asked == [3, 2, 1]
+    assert found[0] == found[1] == found[2]
+
+
 def test_a_fault_is_raised_and_what_the_others_did_is_kept(load, shards):
     backend = TransformersBackend(load(), workers=2)
     bad = {**shards, 2: [replace(shards[2][0], token_ids=(1,) * 256)]}
