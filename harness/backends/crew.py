@@ -94,6 +94,8 @@ def work_side_by_side(
                     failure = error
                     for other in waiting:
                         other.cancel()
+    except BrokenProcessPool as error:  # a process ended before all shards were handed out
+        failure = error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     if isinstance(failure, BrokenProcessPool):

@@ -85,3 +85,21 @@ def make_requests() -> Callable[..., list[Request]]:
         return requests
 
     return make
+
+
+@pytest.fixture
+def short_of_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Lets memory run out for a backend whenever more than two prompts ride together."""
+    import torch
+
+    def limit(backend: Any) -> None:
+        prefill = backend._runner.prefill
+
+        def narrow(prefix: Any, prompts: Any, **options: Any) -> Any:
+            if len(prompts) > 2:
+                raise torch.OutOfMemoryError("no room")
+            return prefill(prefix, prompts, **options)
+
+        monkeypatch.setattr(backend._runner, "prefill", narrow)
+
+    return limit

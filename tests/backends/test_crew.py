@@ -95,19 +95,12 @@ def test_a_fault_is_raised_and_what_the_others_did_is_kept(load, shards):
     assert tokens(dict(backend.generate_shards(shards))) == tokens(alone(backend, shards))
 
 
-def test_memory_running_out_in_a_worker_halves_its_batch_and_is_counted(load, shards, monkeypatch):
-    import torch
-
+def test_memory_running_out_in_a_worker_halves_its_batch_and_is_counted(
+    load, shards, short_of_memory
+):
     backend = TransformersBackend(load(), workers=2)
     wanted = alone(backend, shards)
-    prefill = backend._runner.prefill
-
-    def narrow(prefix, prompts, **options):
-        if len(prompts) > 2:
-            raise torch.OutOfMemoryError("no room")
-        return prefill(prefix, prompts, **options)
-
-    monkeypatch.setattr(backend._runner, "prefill", narrow)
+    short_of_memory(backend)
     assert tokens(dict(backend.generate_shards(shards))) == tokens(wanted)
     assert backend.halvings >= len(shards)
 

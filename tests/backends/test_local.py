@@ -187,19 +187,11 @@ def test_sampling_at_temperature_zero_is_refused(backend, make_requests):
         backend.generate(make_requests(1, samples=1, temperature=0.0))
 
 
-def test_memory_running_out_halves_the_batch(load, make_requests, monkeypatch):
-
+def test_memory_running_out_halves_the_batch(load, make_requests, short_of_memory):
     requests = make_requests(8, samples=1)
     backend = TransformersBackend(load())
     wanted = backend.generate(requests)
-    prefill = backend._runner.prefill
-
-    def narrow(prefix, prompts, **options):
-        if len(prompts) > 2:
-            raise torch.OutOfMemoryError("no room")
-        return prefill(prefix, prompts, **options)
-
-    monkeypatch.setattr(backend._runner, "prefill", narrow)
+    short_of_memory(backend)
     got = backend.generate(requests)
     assert [a.token_ids for a in got] == [a.token_ids for a in wanted]
     assert backend.halvings >= 3
