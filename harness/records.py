@@ -47,6 +47,26 @@ class Verdict(StrEnum):
     UNSCORED = "unscored"
 
 
+class Cause(StrEnum):
+    """Why an answer says nothing, or why the grader cannot read it.
+
+    The first seven stand beside `unresponsive`, the others beside `unscored`.
+    """
+
+    EMPTY = "empty"  # nothing came, and nothing says why
+    STOP = "stop"  # the model ended at once: its first token was an end token
+    REASONING = "reasoning"  # the tokens ran out, or the answer ended, inside its thinking
+    LENGTH = "length"  # cut by the token limit before anything was said
+    FILTER = "filter"  # a content filter of the server held it back
+    GARBLE = "garble"  # repetition or word salad
+    NO_ANSWER = "no_answer"  # words, but none that answer: true and beside the point, an echo
+
+    LANGUAGE = "language"  # not in a language that the grader reads
+    CODE = "code"
+    TABLE = "table"
+    LINKS = "links"
+
+
 class ClaimStatus(StrEnum):
     """What one claim of an answer is against the world."""
 
@@ -188,7 +208,9 @@ class Answer:
 
     `entropies`: of the model's whole distribution before each token, at temperature 1, in
     nats, to four digits. A server gives no `token_ids` and no `entropies`, and not every
-    server gives `logprobs`: empty then.
+    server gives `logprobs`: empty then. `reasoning` is what a server sent apart as the
+    model's thinking; thinking inside `text` stays there and is taken off by the graders.
+    `ended_by` is the end token's text, where a local model ended by itself.
     """
 
     request_id: str
@@ -199,6 +221,8 @@ class Answer:
     logprobs: tuple[float, ...]
     finish_reason: str  # stop, length; a server may have others
     entropies: tuple[float, ...] = ()
+    reasoning: str | None = field(default=None, metadata={UNSAID: True})
+    ended_by: str | None = field(default=None, metadata={UNSAID: True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +241,11 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class GradedAnswer:
-    """What the grader says of one answer to one cell."""
+    """What the grader says of one answer to one cell.
+
+    `cause` stands beside `unresponsive` and, where the text cannot be read, `unscored`;
+    `thought` is true where thinking was taken off, or came apart, before it was graded.
+    """
 
     question_id: str
     variant: str
@@ -231,6 +259,8 @@ class GradedAnswer:
     reason: str
     claims: tuple[Claim, ...] = ()
     grader: str = ""
+    cause: Cause | None = field(default=None, metadata={UNSAID: True})
+    thought: bool | None = field(default=None, metadata={UNSAID: True})
 
 
 def to_json(record: Any) -> str:
