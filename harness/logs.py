@@ -21,8 +21,8 @@ from harness.grading.equivalence import GRADER, EquivalenceGrader
 from harness.grading.equivalence_reading import STOP, read
 from harness.grading.refusal import find_refusal
 from harness.grading.run_on import cut_run_on
-from harness.grading.text import prepare
-from harness.records import Verdict
+from harness.grading.text import Prepared, prepare
+from harness.records import Cause, Verdict
 from harness.store import write_json, write_text
 
 BLOCK = 512  # answers between two reports of progress
@@ -52,7 +52,8 @@ class GradedLog:
     """The verdict on one answer of a log.
 
     `agrees`: the answer says what a gold answer says; None where there is no gold or nothing
-    was said. `cut`: what was cut away before grading, "" for nothing.
+    was said. `cut`: what was cut away before grading, "" for nothing. `cause`: why it says
+    nothing, beside `unresponsive`.
     """
 
     id: str
@@ -67,6 +68,7 @@ class GradedLog:
     cut: str
     reason: str
     grader: str = GRADER
+    cause: Cause | None = None
 
 
 def read_log(path: Path, *, must_refuse: Sequence[str] = ()) -> list[Logged]:
@@ -179,37 +181,40 @@ def _grade_block(rows: Sequence[Logged], grader: EquivalenceGrader) -> list[Grad
         said = found.get(place)
         agrees = said.same if said else None
         degenerate = not prepared.sentences or prepared.degenerate
-        verdict, reason = _verdict(row, prepared.sentences, agrees, degenerate=degenerate)
+        verdict, reason, cause = _verdict(row, prepared, agrees, degenerate=degenerate)
         graded.append(
             GradedLog(
                 id=row.id, model=row.model, split=row.split, cluster=row.cluster,
                 must_refuse=row.must_refuse, verdict=verdict, agrees=agrees,
                 score=round(said.score, 4) if said else None, degenerate=degenerate,
                 cut="; ".join([*(["run-on text"] if cut else []), *prepared.cut]),
-                reason=reason if said is None else f"{reason} ({said.reason})",
+                reason=reason if said is None else f"{reason} ({said.reason})", cause=cause,
             )
         )  # fmt: skip
     return graded
 
 
 def _verdict(
-    row: Logged, sentences: Sequence[str], agrees: bool | None, *, degenerate: bool
-) -> tuple[Verdict, str]:
+    row: Logged, prepared: Prepared, agrees: bool | None, *, degenerate: bool
+) -> tuple[Verdict, str, Cause | None]:
     """The rules of docs/logs.md, in order."""
+    if not prepared.sentences and not agrees:
+        empty = not row.answer.strip()
+        return Verdict.UNRESPONSIVE, "says nothing", Cause.EMPTY if empty else Cause.NO_ANSWER
     if degenerate and not agrees:
-        return Verdict.UNRESPONSIVE, "says nothing" if not sentences else "repeats itself"
-    refusal = find_refusal(" ".join(sentences))
+        return Verdict.UNRESPONSIVE, "repeats itself", Cause.GARBLE
+    refusal = find_refusal(" ".join(prepared.sentences))
     hedged = [part for part in refusal.rest if _asserts(part, row.question)]
     if refusal.declines and not hedged and not agrees:
-        return Verdict.REFUSED, f"declines for {refusal.kinds[0]}"
+        return Verdict.REFUSED, f"declines for {refusal.kinds[0]}", None
     if row.must_refuse:
-        return Verdict.HALLUCINATED, "guess" if agrees else "answers what it cannot know"
+        return Verdict.HALLUCINATED, "guess" if agrees else "answers what it cannot know", None
     if agrees is None:
-        return Verdict.UNSCORED, "no gold answer"
+        return Verdict.UNSCORED, "no gold answer", None
     if agrees:
-        return Verdict.GROUNDED, "agrees with gold"
+        return Verdict.GROUNDED, "agrees with gold", None
     declined = "declines, then says something else" if refusal.declines else "differs from gold"
-    return Verdict.HALLUCINATED, declined
+    return Verdict.HALLUCINATED, declined, None
 
 
 def _asserts(part: str, question: str) -> bool:

@@ -22,10 +22,11 @@ from harness.grading.lookup import Lookup, Meaning
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
 from harness.grading.refusal import refusal_in
+from harness.grading.silence import cause_of, is_cut
 from harness.grading.values import ValueReader
 from harness.grading.verdicts import Case, decide, is_correct
 from harness.grading.words import Canon
-from harness.records import Answer, Claim, Exposure, GradedAnswer, Question, Request, Verdict
+from harness.records import Answer, Cause, Claim, Exposure, GradedAnswer, Question, Request, Verdict
 from harness.world.graph import World
 
 MAX_KEPT = 200_000  # grades kept, so that one text is graded once
@@ -33,12 +34,16 @@ MAX_KEPT = 200_000  # grades kept, so that one text is graded once
 
 @dataclass(frozen=True, kw_only=True)
 class Grade:
-    """What a grader says of one text as the answer to one question."""
+    """What a grader says of one text as the answer to one question.
+
+    `cause`: what of the text alone explains that it says nothing, or cannot be read.
+    """
 
     verdict: Verdict
     correct: bool
     reason: str
     claims: tuple[Claim, ...] = ()
+    cause: Cause | None = None
 
 
 class WorldGrader:
@@ -131,8 +136,14 @@ class WorldGrader:
             of_story=question.suite == "out_of_domain"
             and self._garble.of_the_story(heard.sentences, question.text),
         )
-        verdict, reason = decide(case)
-        return Grade(verdict=verdict, correct=correct, reason=reason, claims=claims)
+        decision = decide(case)
+        return Grade(
+            verdict=decision.verdict,
+            correct=correct,
+            reason=decision.reason,
+            claims=claims,
+            cause=decision.cause,
+        )
 
 
 def grade_run(
@@ -157,7 +168,7 @@ def grade_run(
             question = by_question.get(question_id)
             if question is None:
                 raise GradingError(f"request {request.id}: questions.jsonl lacks {question_id}")
-            truncated = answer.finish_reason == "length"
+            truncated = is_cut(answer.finish_reason)
             grade = grader.grade(question, answer.text, truncated=truncated)
             yield GradedAnswer(
                 question_id=question_id,
@@ -172,6 +183,8 @@ def grade_run(
                 reason=grade.reason,
                 claims=grade.claims,
                 grader=grader.version,
+                cause=cause_of(answer, grade.verdict, grade.cause, claims=len(grade.claims)),
+                thought=True if (answer.reasoning or "").strip() else None,
             )
 
 

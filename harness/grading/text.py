@@ -47,13 +47,14 @@ class Prepared:
 
     `sentences` in order, without doubles; `cut` says what was removed and why;
     `unfinished`: the last sentence is, because tokens ran out, and no other stands before it;
-    `degenerate`: hardly anything but repetition.
+    `degenerate`: hardly anything but repetition; `empty`: nothing came, not even a mark.
     """
 
     sentences: tuple[str, ...]
     cut: tuple[str, ...] = ()
     unfinished: bool = False
     degenerate: bool = False
+    empty: bool = False
 
 
 def prepare(text: str, *, truncated: bool = False) -> Prepared:
@@ -74,6 +75,7 @@ def prepare(text: str, *, truncated: bool = False) -> Prepared:
         cut=tuple(cut),
         unfinished=unfinished,
         degenerate=degenerate,
+        empty=not text.strip(),
     )
 
 

@@ -39,10 +39,18 @@ from harness.grading.frame import Frame
 from harness.grading.garble import NOTHING_GARBLED, Legible
 from harness.grading.refusal import Refusal
 from harness.grading.text import Prepared
-from harness.records import Claim, ClaimStatus, Question, Verdict
+from harness.records import Cause, Claim, ClaimStatus, Question, Verdict
 
 BAD = (ClaimStatus.CONTRADICTED, ClaimStatus.UNKNOWN_ENTITY, ClaimStatus.UNTOLD)
-Decision = tuple[Verdict, str]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict, its reason, and what of the text alone explains that it says nothing."""
+
+    verdict: Verdict
+    reason: str
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +78,19 @@ class Case:
 def decide(case: Case) -> Decision:
     """Verdict and reason by the rules above."""
     if not case.prepared.sentences:
-        return Verdict.UNRESPONSIVE, "says nothing" + _cut(case.prepared)
+        cause = Cause.EMPTY if case.prepared.empty else Cause.NO_ANSWER
+        return Decision(Verdict.UNRESPONSIVE, "says nothing" + _cut(case.prepared), cause)
     if case.question.suite == "out_of_domain":
         return _out_of_domain(case)
     bad, good = case.having(*BAD), case.having(ClaimStatus.SUPPORTED)
     open_ = case.having(ClaimStatus.UNDECIDABLE)
     if case.prepared.degenerate and not bad and not good and not case.refusal.declines:
-        return Verdict.UNRESPONSIVE, "hardly anything but repetition"
+        return Decision(Verdict.UNRESPONSIVE, "hardly anything but repetition", Cause.GARBLE)
     if case.heard.garbled and not case.claims and not case.refusal.declines:
         return _garbled(case)
     if bad:
         hedge = "declines, yet " if case.refusal.declines else ""
-        return Verdict.HALLUCINATED, hedge + bad[0].reason
+        return Decision(Verdict.HALLUCINATED, hedge + bad[0].reason)
     if case.refusal.declines:
         return _declined(case, good, open_)
     if case.question.must_refuse:
@@ -89,26 +98,32 @@ def decide(case: Case) -> Decision:
         if decision:
             return decision
     if open_:
-        return Verdict.UNSCORED, open_[0].reason
+        return Decision(Verdict.UNSCORED, open_[0].reason)
     if good:
         return _all_told(case, good)
-    return Verdict.UNRESPONSIVE, "says nothing that could be true or false of the story"
+    return Decision(
+        Verdict.UNRESPONSIVE,
+        "says nothing that could be true or false of the story",
+        Cause.NO_ANSWER,
+    )
 
 
 def _garbled(case: Case) -> Decision:
     if case.heard.declines:
-        return Verdict.REFUSED, f"declines, garbled: '{case.heard.declines}'"
+        return Decision(Verdict.REFUSED, f"declines, garbled: '{case.heard.declines}'")
     first = _short(case.prepared.sentences[0])
-    return Verdict.UNRESPONSIVE, f"garbled, nothing can be read in it: '{first}'"
+    return Decision(
+        Verdict.UNRESPONSIVE, f"garbled, nothing can be read in it: '{first}'", Cause.GARBLE
+    )
 
 
 def _declined(case: Case, good: list[Claim], open_: list[Claim]) -> Decision:
     said = f"declines: '{_short(case.refusal.spans[0])}'"
     if case.correct:
-        return Verdict.GROUNDED, f"{said}, but answers: {good[0].reason}"
+        return Decision(Verdict.GROUNDED, f"{said}, but answers: {good[0].reason}")
     if open_:
-        return Verdict.UNSCORED, f"{said}; beside it, {open_[0].reason}"
-    return Verdict.REFUSED, said
+        return Decision(Verdict.UNSCORED, f"{said}; beside it, {open_[0].reason}")
+    return Decision(Verdict.REFUSED, said)
 
 
 def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision | None:
@@ -119,23 +134,25 @@ def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision 
             claim.subject in given or claim.object in given
         )
         if claim.negated or (suite == "false_premise" and asked):
-            return Verdict.REFUSED, f"corrects the question: {claim.reason}"
+            return Decision(Verdict.REFUSED, f"corrects the question: {claim.reason}")
     if suite == "false_premise" and open_:
         what = _short(open_[0].text)
-        return Verdict.HALLUCINATED, f"goes along with a false premise: '{what}'"
+        return Decision(Verdict.HALLUCINATED, f"goes along with a false premise: '{what}'")
     if good and not open_:
-        return Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}"
+        return Decision(
+            Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}", Cause.NO_ANSWER
+        )
     first = case.prepared.sentences[0]
     if suite == "false_premise" and first.lower().startswith(_CAUSES):
-        return Verdict.HALLUCINATED, f"goes along with a false premise: '{_short(first)}'"
+        return Decision(Verdict.HALLUCINATED, f"goes along with a false premise: '{_short(first)}'")
     return None
 
 
 def _all_told(case: Case, good: list[Claim]) -> Decision:
     reason = "; ".join(dict.fromkeys(claim.reason for claim in good[:3]))
     if answers(case, good):
-        return Verdict.GROUNDED, reason
-    return Verdict.UNRESPONSIVE, f"true, but no answer: {reason}"
+        return Decision(Verdict.GROUNDED, reason)
+    return Decision(Verdict.UNRESPONSIVE, f"true, but no answer: {reason}", Cause.NO_ANSWER)
 
 
 _CAUSES = ("because ", "since ", "due to ", "in order to ", "so that ", "for the ", "out of ")
@@ -194,22 +211,24 @@ def _sides(frame: Frame, claim: Claim) -> tuple[set[str | None], set[str | None]
 
 def _out_of_domain(case: Case) -> Decision:
     if case.prepared.degenerate and not case.refusal.declines:
-        return Verdict.UNRESPONSIVE, "hardly anything but repetition"
+        return Decision(Verdict.UNRESPONSIVE, "hardly anything but repetition", Cause.GARBLE)
     wrong = case.having(ClaimStatus.CONTRADICTED)
     if wrong:
-        return Verdict.HALLUCINATED, f"about the story: {wrong[0].reason}"
+        return Decision(Verdict.HALLUCINATED, f"about the story: {wrong[0].reason}")
     good = case.having(ClaimStatus.SUPPORTED)
     if case.of_story and not good:
         told = case.having(*BAD)
         why = told[0].reason if told else f"'{_short(case.heard.sentences[0])}'"
-        return Verdict.HALLUCINATED, f"in the story's words: {why}"
+        return Decision(Verdict.HALLUCINATED, f"in the story's words: {why}")
     if case.refusal.declines:
-        return Verdict.REFUSED, f"declines: '{_short(case.refusal.spans[0])}'"
+        return Decision(Verdict.REFUSED, f"declines: '{_short(case.refusal.spans[0])}'")
     if good and len(good) == len(case.claims):
-        return Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}"
+        return Decision(
+            Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}", Cause.NO_ANSWER
+        )
     if case.heard.spoilt and not case.having(*BAD) and not _on_topic(case):
         return _garbled(case)
-    return (
+    return Decision(
         Verdict.OFF_SCOPE,
         f"answers a question about the real world: '{_short(case.prepared.sentences[0])}'",
     )
