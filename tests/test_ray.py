@@ -53,12 +53,22 @@ def cluster():
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     node = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
-    folder = tempfile.mkdtemp(prefix="bordor-ray-test-", dir="/tmp")  # paths of sockets are short
-    head = node | {"_system_config": {"health_check_period_ms": 1000}, "temp_dir": folder}
+    # Cluster writes its address into Ray's default folder, whatever folder the head has, and
+    # does not make it: so the default folder is one of its own, and the user's is left alone.
+    folder = tempfile.mkdtemp(prefix="bordor-ray-", dir="/tmp")  # paths of sockets are short
+    before = os.environ.get("RAY_TMPDIR")
+    os.environ["RAY_TMPDIR"] = folder
+    default = Path(ray._common.utils.get_default_ray_temp_dir())
+    default.mkdir()
+    head = node | {"_system_config": {"health_check_period_ms": 1000}, "temp_dir": str(default)}
     made = Cluster(initialize_head=True, head_node_args=head)
     made.add_node(**node)
     yield made
     made.shutdown()
+    if before is None:
+        del os.environ["RAY_TMPDIR"]
+    else:
+        os.environ["RAY_TMPDIR"] = before
     shutil.rmtree(folder, ignore_errors=True)
     assert not [one for one in children() if "ray" in one]
 

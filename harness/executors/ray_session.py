@@ -20,6 +20,7 @@ from harness.errors import BackendError, UsageError, first_line
 
 _STORE_BYTES = 200 * 2**20  # for answers on their way; a shard's are a few megabytes
 _CONNECT_S = 10.0
+_SHORT = "/tmp"  # paths of sockets end at 107 bytes, and Ray's own part takes 70 of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class RaySession:
     def _connect(self, ray: Any, options: RayOptions) -> None:
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         if options.address is None:
-            self._folder = tempfile.mkdtemp(prefix="bordor-ray-", dir="/tmp")  # sockets: short
+            self._folder = _own_folder()
             ray.init(
                 address="local",
                 include_dashboard=False,
@@ -99,6 +100,20 @@ class RaySession:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+
+def _own_folder() -> str:
+    """A folder for the cluster's sockets and logs, whose path is short enough for a socket's.
+
+    Raises BackendError where it cannot be made.
+    """
+    try:
+        return tempfile.mkdtemp(prefix="bordor-ray-", dir=_SHORT)
+    except OSError as error:
+        raise BackendError(
+            f"{_SHORT}: Ray's sockets need a folder there and none can be made "
+            f"({error.strerror or error}); make room in {_SHORT}, or leave --executor ray out"
+        ) from None
 
 
 def require_ray() -> None:
