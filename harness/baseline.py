@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError, UsageError
+from harness.files import write_json
 from harness.pairing import read_audit
-from harness.store import write_json
 
 FILE = "baseline.json"
 

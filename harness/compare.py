@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
+from harness.files import write_json, write_text
 from harness.pairing import Audit, check_pairable, read_audit, same_model
 from harness.records import Verdict
 from harness.seeds import content_hash
@@ -21,7 +22,7 @@ from harness.stats.pairs import Pairs, pair_cells
 from harness.stats.rates import METRICS, Metric
 from harness.stats.tables import greedy, sampled, scored
 from harness.stats.train_seeds import seeded, seeded_macro
-from harness.store import slug, write_json, write_text
+from harness.store import slug
 
 if TYPE_CHECKING:
     import pandas as pd

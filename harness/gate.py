@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PairingError
+from harness.files import write_json, write_text
 from harness.pairing import Audit, differences, read_audit
 from harness.policy import PolicySpec, RuleSpec
 from harness.seeds import content_hash
@@ -23,7 +24,7 @@ from harness.stats.pairs import pair_cells
 from harness.stats.power import OUT_OF_REACH, POWER, Needed, needed
 from harness.stats.rates import METRICS, rates_by
 from harness.stats.tables import greedy, sampled
-from harness.store import slug, write_json, write_text
+from harness.store import slug
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SpecError, StoreError
+from harness.files import write_json, write_text
 from harness.grading.equivalence import GRADER, EquivalenceGrader
 from harness.grading.equivalence_reading import STOP, read
 from harness.grading.refusal import find_refusal
 from harness.grading.run_on import cut_run_on
 from harness.grading.text import Prepared, prepare
 from harness.records import Cause, Verdict
-from harness.store import write_json, write_text
 
 BLOCK = 512  # answers between two reports of progress
 ALL = "all"

@@ -5,13 +5,13 @@ An error names the file, the key path, what is wrong and the nearest known name.
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import SpecError
+from harness.files import Unreadable, read_toml
 
 KINDS = ("person", "place", "object", "group", "event")
 
@@ -300,13 +300,9 @@ def load_toml(path: Path, kind: type[Spec]) -> Spec:
     Raises SpecError naming file, key path, what is wrong and the nearest known name.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SpecError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: not UTF-8 text: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path}: not valid TOML: {error}") from None
+        data = read_toml(path)
+    except Unreadable as error:
+        raise SpecError(f"{path}: {error}") from None
     return parse_spec(data, kind, where=str(path))
 
 

@@ -11,7 +11,6 @@ process left of an unfinished shard is cut off before the next one is written.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -23,6 +22,14 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from harness.errors import StoreError
+from harness.files import (
+    atomic_file,
+    make_folder,
+    sync_folder,
+    told_writing,
+    write_json,
+    write_text,
+)
 from harness.records import Answer, from_json, to_json
 
 FORMAT = 1  # of the run folder; raised when old code could not read a new folder
@@ -35,6 +42,7 @@ QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
 )
 LOCK = ".lock"
 _AHEAD = ".ahead-{:06d}.jsonl"  # a shard that was done before an earlier one
+_ELSEWHERE = "name another place with --out"
 _RUN_NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{12}(-\d+)?$")
 
 Kind = TypeVar("Kind")
@@ -77,9 +85,10 @@ class RunFolder:
         parent = out / slug(model)
         hidden = parent / f".making-{plan_hash}-{os.getpid()}"
         try:
-            parent.mkdir(parents=True, exist_ok=True)
-            _sweep(parent, plan_hash)
-            hidden.mkdir()
+            make_folder(parent, remedy=_ELSEWHERE)
+            with told_writing(parent, remedy=_ELSEWHERE):
+                _sweep(parent, plan_hash)
+                hidden.mkdir()
             lock = _take_lock(hidden)
             started = datetime.now(UTC)
             for name, text in files.items():
@@ -87,12 +96,10 @@ class RunFolder:
             write_text(hidden / ANSWERS, "")
             about = {"format": FORMAT, "started": started.isoformat(), "finished": None, **run}
             write_json(hidden / RUN, about)
-            path = _rename_to_free(hidden, parent, f"{started:%Y%m%dT%H%M%SZ}-{plan_hash}")
-        except OSError as error:
-            raise StoreError(
-                f"{parent}: cannot make a run folder: {error.strerror or error}; "
-                "name another place with --out"
-            ) from None
+            with told_writing(parent, remedy=_ELSEWHERE):
+                path = _rename_to_free(hidden, parent, f"{started:%Y%m%dT%H%M%SZ}-{plan_hash}")
+        except StoreError as error:
+            raise StoreError(f"no run folder can be made: {error}") from None
         finally:
             shutil.rmtree(hidden, ignore_errors=True)  # gone already where all went well
         return cls(path, lock)
@@ -192,7 +199,7 @@ class RunFolder:
 
     def write_json(self, name: str, data: Any) -> None:
         """Write one JSON file, whole or not at all. Raises StoreError."""
-        with _told(self.path / name):
+        with told_writing(self.path / name):
             write_json(self.path / name, data)
 
     def read_records(self, name: str, kind: type[Kind]) -> Iterator[Kind]:
@@ -215,7 +222,7 @@ class RunFolder:
     def write_records(self, name: str, records: Iterable[Any]) -> int:
         """Write a JSONL file record by record, whole or not at all; returns the count."""
         count = 0
-        with _told(self.path / name), atomic_file(self.path / name) as file:
+        with told_writing(self.path / name), atomic_file(self.path / name) as file:
             for record in records:
                 file.write(to_json(record) + "\n")
                 count += 1
@@ -252,7 +259,7 @@ class RunFolder:
     def append_shard(self, answers: Sequence[Answer]) -> None:
         """Append the answers of one shard and bring them to the disk."""
         data = "".join(to_json(answer) + "\n" for answer in answers).encode()
-        with _told(self.path / ANSWERS), (self.path / ANSWERS).open("ab") as file:
+        with told_writing(self.path / ANSWERS), (self.path / ANSWERS).open("ab") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -286,47 +293,9 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.@+-]+", "--", name).strip(".-") or "model"
 
 
-@contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[str]]:
-    """A text file that takes the place of `path` when the block ends without an error."""
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with hidden.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write `path`, whole or not at all."""
-    with atomic_file(path) as file:
-        file.write(text)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write `data` as JSON for people: indented, keys in the given order."""
-    write_text(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
-
-
 def records_text(records: Iterable[Any]) -> str:
     """Records as the text of a JSONL file."""
     return "".join(to_json(record) + "\n" for record in records)
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Tell a full disk or a lost folder as a StoreError that says how to go on."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be written: {error.strerror or error}; what was finished before "
-            "is kept: make room, then run the same command again"
-        ) from error
 
 
 def _answer_key(line: bytes) -> tuple[str, int] | None:
@@ -361,7 +330,7 @@ def _rename_to_free(hidden: Path, parent: Path, name: str) -> Path:
         path = parent / (name if attempt == 1 else f"{name}-{attempt}")
         if not path.exists():
             hidden.rename(path)
-            _sync_folder(parent)
+            sync_folder(parent)
             return path
     raise StoreError(f"{parent / name}: a thousand runs started in one second; wait a moment")
 
@@ -374,15 +343,6 @@ def _sweep(parent: Path, plan_hash: str) -> None:
         except (StoreError, OSError):
             continue  # somebody is at work on it
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remedy(name: str) -> str:

@@ -10,8 +10,9 @@ import textwrap
 import pytest
 
 from harness.errors import StoreError
+from harness.files import atomic_file
 from harness.records import Answer
-from harness.store import ANSWERS, RunFolder, atomic_file, list_runs, slug
+from harness.store import ANSWERS, RunFolder, list_runs, slug
 
 PLAN_HASH = "0123456789ab"
 

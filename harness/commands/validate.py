@@ -72,8 +72,8 @@ def validate(
     """
     from harness.commands.measured import print_measured
     from harness.errors import UsageError
+    from harness.files import write_json
     from harness.grading.cards import cards_folder
-    from harness.store import write_json
     from harness.validate import to_data
 
     files = {

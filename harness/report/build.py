@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.files import write_json, write_text
 from harness.records import Answer, GradedAnswer, Question
 from harness.stats.tables import verdict_table
 from harness.store import (
@@ -26,8 +27,6 @@ from harness.store import (
     VERDICTS,
     WORLD,
     RunFolder,
-    write_json,
-    write_text,
 )
 from harness.world.graph import World
 

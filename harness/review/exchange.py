@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError, UsageError
+from harness.files import write_text
 from harness.grade import open_finished
 from harness.records import Exposure, Verdict
 from harness.report.build import Run, read_run, write_reports
@@ -34,7 +35,7 @@ from harness.review.files import ReadLabel, Sheet, read_labelled, sheet_text
 from harness.review.sample import draw
 from harness.review.told import ToldFacts
 from harness.seeds import content_hash, derive_seed
-from harness.store import EXPOSURE, WORLD, RunFolder, write_text
+from harness.store import EXPOSURE, WORLD, RunFolder
 
 MUST_REFUSE = "must be refused"
 
