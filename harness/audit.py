@@ -128,6 +128,8 @@ def audit(
     subject = prepare(settings, build=True, on_progress=report, on_note=note)
     report(Progress(stage="load", done=0, total=0))
     with closing(open_subject(subject, open_backend)) as opened:
+        for sentence in opened.urgent:
+            note(f"warning: {sentence}")
         plan = plan_audit(subject, opened)
         with _open_run(subject, plan, opened, note) as run:
             try:
@@ -217,7 +219,18 @@ def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> O
         top_k=settings.top_k,
         max_new_tokens=settings.max_new_tokens,
         seed=settings.seed,
+        system_chat=_system_chat(subject),
     )
+
+
+def _system_chat(subject: Subject) -> Messages | None:
+    """A chat of the audit with a system turn; None where no variant has one."""
+    from harness.variants import put
+
+    told = [variant for variant in subject.variants if variant.system is not None]
+    if not told:
+        return None
+    return put(subject.questions[0].text, told[0], seed=subject.settings.seed)
 
 
 def probes(subject: Subject) -> list[Messages]:
@@ -230,14 +243,19 @@ def probes(subject: Subject) -> list[Messages]:
 
 def plan_audit(subject: Subject, opened: Opened) -> Plan:
     """The grid of an audit. Raises UsageError when nothing limited it and it is too large."""
+    from harness.models.template import fold_system
     from harness.variants import put
 
     settings = subject.settings
+
+    def put_folded(text: str, variant: Variant, *, seed: int) -> Messages:
+        return fold_system(put(text, variant, seed=seed))
+
     plan = make_plan(
         subject.questions,
         subject.variants,
         encode=opened.backend.encode,
-        put=put,
+        put=put_folded if opened.fold_system else put,
         samples=settings.seeds,
         temperature=settings.temperature,
         max_new_tokens=settings.max_new_tokens,
@@ -330,6 +348,7 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         },
         "suites": sorted({question.suite for question in subject.questions}),
         "variants": [variant.id for variant in subject.variants],
+        **_changed(subject, opened),
         "plan": {
             "hash": plan.hash,
             "questions": len(subject.questions),
@@ -357,7 +376,29 @@ def _set(**values: Any) -> dict[str, Any]:
 def _warnings(subject: Subject, opened: Opened) -> list[str]:
     settings = subject.settings
     assumed = assumptions(subject.spec, story=settings.story, recipe=settings.recipe)
-    return [*opened.warnings, *assumed]
+    return [*opened.warnings, *_system_role(subject, opened), *assumed]
+
+
+def _changed(subject: Subject, opened: Opened) -> dict[str, Any]:
+    """The variants that are put otherwise than `suites/variants.toml` has them."""
+    from harness.models.template import FOLDED
+
+    if opened.backend.identity.get("system_role") != FOLDED:
+        return {}
+    told = [variant.id for variant in subject.variants if variant.system is not None]
+    return {"changed_variants": told} if told else {}
+
+
+def _system_role(subject: Subject, opened: Opened) -> list[str]:
+    changed = _changed(subject, opened).get("changed_variants")
+    if not changed:
+        return []
+    who = "server" if subject.spec.server else "model's chat template"
+    return [
+        f"The {who} takes no system role (it refuses one, or leaves its text out). So in the "
+        f"variants {', '.join(changed)} the system text stands in front of the question, in the "
+        "user's turn: they are not those of models that take one."
+    ]
 
 
 def _warned(sentences: list[str]) -> dict[str, Any]:

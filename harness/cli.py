@@ -313,9 +313,10 @@ def _tell_own_warnings() -> None:
         line: str | None = None,
     ) -> None:
         if own in Path(filename).parents:
+            from harness.redaction import without_keys
             from harness.report.clean import printable
 
-            typer.echo(f"bordor: warning: {printable(str(message))}", err=True)
+            typer.echo(f"bordor: warning: {printable(without_keys(str(message)))}", err=True)
 
     warnings.showwarning = show
 
@@ -357,4 +358,5 @@ def _dry_run(settings: Settings) -> None:
         ["time", f"{clock(found.generate_s)} to generate, at {found.answers_per_s:,.0f} answers/s"],
         ["", f"by {found.measured}"],
     ]
+    rows += [["warning", sentence] for sentence in found.warnings]
     print_table(("dry run", ""), rows)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.errors import UsageError
 from harness.execute import Generates
 from harness.plan import Messages
+from harness.redaction import REMOVED, holds_key
 
 if TYPE_CHECKING:
+    from harness.backends.server import ServerBackend
     from harness.models.resident import Resident
     from harness.specs import ModelSpec
 
@@ -40,6 +42,8 @@ class Opened:
     control: bool = True  # whether the base can be asked without the adapter
     found: Mapping[str, Any] = field(default_factory=dict)  # for run.json, not for the plan
     warnings: tuple[str, ...] = ()  # for the report
+    urgent: tuple[str, ...] = ()  # those of them to tell before anything is generated
+    fold_system: bool = False  # whether chats are sent with the system text in the user's turn
     late_warnings: Callable[[], tuple[str, ...]] = tuple  # known once all is answered
     close: Callable[[], None] = lambda: None  # gives back what was started for it
 
@@ -122,10 +126,12 @@ def open_server(
     seed: int,
     top_p: float | None = None,
     top_k: int | None = None,
+    system_chat: Messages | None = None,
 ) -> Opened:
     """Reach a server and see, on `chats`, what it does with seeds, samples and the rest.
 
-    base: the name on the server that is asked as the control.
+    base: the name on the server that is asked as the control. system_chat: a chat with a
+    system turn, where the audit has any.
     Raises UsageError when it lists several models and none is named, BackendError when it
     does not answer.
     """
@@ -134,6 +140,8 @@ def open_server(
     from harness.backends.server_probe import probe
 
     assert spec.server is not None
+    if base is not None and holds_key(base):
+        raise UsageError("--base holds an API key: it would be written in the run")
     backend = ServerBackend(
         ChatClient(spec.server, timeout_s=options.timeout_s or TIMEOUT_S),
         name=spec.base,
@@ -142,31 +150,50 @@ def open_server(
     )
     probed = probe(
         backend,
-        [tuple((one["role"], one["content"]) for one in chat) for chat in chats],
+        [_pairs(chat) for chat in chats],
         samples=samples,
         temperature=temperature,
         max_tokens=max_new_tokens,
         seed=seed,
         top_p=top_p,
         top_k=top_k,
+        system_chat=_pairs(system_chat) if system_chat else None,
     )
-
-    def late() -> tuple[str, ...]:
-        if not backend.short:
-            return ()
-        return (
-            f"{backend.short} requests did not get all the choices they asked for at once; the "
-            "rest was asked for singly, and no answer is missing.",
-        )
-
     return Opened(
         backend=backend,
         context=None,
+        urgent=probed.urgent,
+        fold_system=probed.offers.system != "yes",
         control=backend.base is not None,
         found={"server": probed.to_data()},
         warnings=(*probed.notes, *_always(backend.base)),
-        late_warnings=late,
+        late_warnings=lambda: tuple(_seen_late(backend)),
+        close=backend.client.close,
     )
+
+
+def _pairs(chat: Messages) -> tuple[tuple[str, str], ...]:
+    return tuple((one["role"], one["content"]) for one in chat)
+
+
+def _seen_late(backend: ServerBackend) -> list[str]:
+    """What is known of a server once all is answered."""
+    notes = []
+    if backend.short:
+        notes.append(
+            f"{backend.short} requests did not get all the choices they asked for at once; the "
+            "rest was asked for singly, and no answer is missing."
+        )
+    if backend.cut:
+        notes.append(
+            f"{backend.cut} answers were longer than any token limit allows, and are kept in part."
+        )
+    if backend.client.echoes:
+        notes.append(
+            f"The server sent the API key back {backend.client.echoes} times; {REMOVED} stands in "
+            "its place. Do not trust this server with the key, and have the key replaced."
+        )
+    return notes
 
 
 def _always(base: str | None) -> list[str]:

@@ -36,6 +36,7 @@ class Preview:
     answers_per_s: float
     generate_s: float
     measured: str  # how answers_per_s is known
+    warnings: tuple[str, ...] = ()  # what was seen of the model or its server
 
 
 def preview(
@@ -79,6 +80,7 @@ def preview(
         answers_per_s=rate,
         generate_s=plan.answers / rate,
         measured=measured,
+        warnings=(*opened.warnings, *opened.late_warnings()),
     )
 
 

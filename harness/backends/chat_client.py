@@ -1,25 +1,41 @@
 """Requests to an OpenAI-compatible server that lose no answer: retries, and what to tell.
 
-The `openai` library sends. Its own retries are switched off: they know neither bodies that
-are no JSON nor answers without choices, and vary a delay by a quarter only, so that many
-workers which failed together would come back together. Source of the full jitter: Brooker
-2015, "Exponential Backoff And Jitter", AWS Architecture Blog.
+The `openai` library sends, through the transport of `guarded_http.py`. Its own retries are
+switched off: they know neither bodies that are no JSON nor answers without choices, and vary a
+delay by a quarter only, so that many workers which failed together would come back together.
+Source of the full jitter: Brooker 2015, "Exponential Backoff And Jitter", AWS Architecture Blog.
+
+All text of a server comes in here, and leaves without the key.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+from harness.backends.chat_reply import (
+    Choice,
+    ErrorReplyError,
+    Reply,
+    UnusableError,
+    parse,
+    read_models,
+    read_reply,
+    shorten,
+    told_words,
+)
 from harness.errors import BackendError
 from harness.models.served import KEYS, read_key
+from harness.redaction import CLOSE_PART, Redactor, clean_data, environment_secrets
+
+__all__ = ["ChatClient", "Choice", "Reply", "RequestFailedError", "RequestRefusedError"]
 
 TIMEOUT_S = 120.0
 TRIES = 7
@@ -27,41 +43,32 @@ BACKOFF_S = 0.5  # before the second try at most; doubles from try to try
 LONGEST_BACKOFF_S = 30.0
 LONGEST_WAIT_S = 300.0  # that a server may ask for in Retry-After
 _UNNEEDED_TRIES = 2
-_SHOWN = 300  # characters of a server's own words in an error
-_TELLING = 6  # characters of a key in a row that are not shown
+_TELLING = 4  # characters of a key in a row that no message about the key shows
+_OF_THE_KEY = (401, 403)
+_TRIED_AGAIN = (408, 425, 429)  # of the 4xx
 _CHANCE = random.SystemRandom()  # who failed together must not come back together
 
 Read = TypeVar("Read")
 
 
-class RequestRefusedError(BackendError):
+class RequestFailedError(BackendError):
+    """No try gave an answer. `status` and `words`: the server's own, the last time, if any."""
+
+    def __init__(self, message: str, *, status: int | None = None, words: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.words = words
+
+
+class RequestRefusedError(RequestFailedError):
     """The server will not answer a request of this kind, however often it is asked (4xx)."""
 
 
-class _UnusableError(Exception):
-    """A reply came and holds no answer; asking again may help."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """One answer of a server. `logprobs` in nats, empty where it gave none."""
-
-    text: str
-    logprobs: tuple[float, ...]
-    finish_reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """All choices of one request, and as which model the server says that it answered."""
-
-    choices: tuple[Choice, ...]
-    model: str | None
-    software: str | None  # the header Server
-
-
 class ChatClient:
-    """Speaks to one server; may be used by many threads at once."""
+    """Speaks to one server; may be used by many threads at once.
+
+    `echoes` counts the texts in which the server sent a key back.
+    """
 
     def __init__(
         self,
@@ -71,25 +78,64 @@ class ChatClient:
         tries: int = TRIES,
         backoff_s: float | None = None,
     ) -> None:
-        """timeout_s: for connecting, and for every wait for bytes; tries: of one request."""
+        """timeout_s: for a whole reply, from the request to its last byte; tries: of one request.
+
+        Raises UsageError for a key that no header can hold.
+        """
+        import httpx2
         from openai import OpenAI, omit
 
+        from harness.backends.guarded_http import GuardedTransport
+
         self.url = url
+        self.echoes = 0
+        self._lock = threading.Lock()
         self._timeout_s = timeout_s
         self._tries = tries
         self._backoff_s = BACKOFF_S if backoff_s is None else backoff_s
         self._key = read_key()
+        secrets = [self._key, *environment_secrets()]
+        self._answers = Redactor(secrets)
+        self._messages = Redactor(secrets, part=CLOSE_PART)
+        self._about_keys = Redactor(secrets, part=_TELLING)
         # Without a key no header is sent: the library wants that said with every request.
         self._headers: dict[str, Any] = {} if self._key else {"Authorization": omit}
+        if self._key:  # else the library takes one from OPENAI_CUSTOM_HEADERS
+            self._headers["Authorization"] = f"Bearer {self._key}"
+        transport = GuardedTransport(url, timeout_s=timeout_s)
+        self.proxy = transport.proxy
         self._client = OpenAI(
             base_url=url,
             api_key=self._key or "none",
             admin_api_key="",  # else the library takes one from the environment
             timeout=timeout_s,
             max_retries=0,
+            http_client=httpx2.Client(transport=transport, trust_env=False),
         )
         # Taken from the environment by the library, and nobody's affair but OpenAI's.
         self._client.organization = self._client.project = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @property
+    def sends_key(self) -> bool:
+        """Whether a key goes with the requests."""
+        return bool(self._key)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way can read the requests."""
+        return urlsplit(self.url).scheme == "https"
+
+    def clean(self, text: str) -> str:
+        """A text of the server without keys; counted where there was one."""
+        found = self._answers(text)
+        if found is not text:
+            with self._lock:
+                self.echoes += 1
+        return found
 
     def list_models(self, *, needed: bool) -> list[dict[str, Any]] | None:
         """What the server lists under /models; None where it has no such page.
@@ -104,16 +150,19 @@ class ChatClient:
             return self._ask(
                 "its list of models",
                 lambda: listing(extra_headers=self._headers),
-                _models,
+                self._models,
                 tries=self._tries if needed else min(self._tries, _UNNEEDED_TRIES),
             )
         except RequestRefusedError as error:
-            if self._is_about_the_key(error):
+            if error.status in _OF_THE_KEY:
                 raise
         except BackendError:
             if needed:
                 raise
         return None
+
+    def _models(self, data: Any, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+        return [clean_data(one, self.clean) for one in read_models(data, headers, self.clean)]
 
     def complete(
         self,
@@ -121,44 +170,43 @@ class ChatClient:
         *,
         model: str,
         n: int,
-        temperature: float,
+        temperature: float | None,
         max_tokens: int,
         seed: int | None,
         logprobs: bool,
         top_p: float | None,
         top_k: int | None = None,
+        limit: str | None = "max_tokens",
         label: str,
         tries: int | None = None,
     ) -> Reply:
         """Ask for `n` choices of one chat; there may come fewer, but never none.
 
-        seed, top_p, top_k: None to send none; the last two go with drawn requests only, and
-        top_k as vLLM has it beside OpenAI's fields. label: names the request in an error.
-        tries: at most as many as the client has.
-        Raises RequestRefusedError on a 4xx that trying again does not mend, BackendError
+        temperature, seed, top_p, top_k: None to send none; top_k as vLLM has it beside OpenAI's
+        fields. limit: the field in which max_tokens goes, None for none. label: names the
+        request in an error. tries: at most as many as the client has.
+        Raises RequestRefusedError on a 4xx that trying again does not mend, RequestFailedError
         when no try gave an answer.
         """
         body: dict[str, Any] = {
             "model": model,
             "messages": [{"role": role, "content": content} for role, content in messages],
-            "temperature": temperature,
-            "max_tokens": max_tokens,
         }
-        if temperature > 0 and top_p is not None:
-            body["top_p"] = top_p
-        if temperature > 0 and top_k is not None:
+        given = {"temperature": temperature, "top_p": top_p, "seed": seed}
+        body |= {name: value for name, value in given.items() if value is not None}
+        if limit is not None:
+            body[limit] = max_tokens
+        if top_k is not None:
             body["extra_body"] = {"top_k": top_k}
         if n > 1:
             body["n"] = n
-        if seed is not None:
-            body["seed"] = seed
         if logprobs:
             body["logprobs"] = True
         create = self._client.chat.completions.with_raw_response.create
         return self._ask(
             label,
             lambda: create(**body, extra_headers=self._headers),
-            _reply,
+            partial(read_reply, clean=self.clean),
             tries=min(tries or self._tries, self._tries),
         )
 
@@ -173,31 +221,45 @@ class ChatClient:
         """Send until a reply can be read; see the head of this file."""
         import openai
 
-        why, tries = "", tries or self._tries
+        tries = tries or self._tries
         for attempt in range(tries):
-            asked_s = None
+            status, words, asked_s, of_key = None, "", None, False
             try:
                 raw = send()
-                return read(_parse(raw.http_response), raw.headers)
+                return read(parse(raw.http_response.content), raw.headers)
             except openai.APIStatusError as error:
-                status = error.status_code
-                why = f"HTTP {status}{self._words(error.response)}"
-                if status < 500 and status not in (408, 429):
-                    raise self._refusal(label, status, why) from None
+                status, words = error.status_code, self._words(error.response, error.status_code)
+                why = f"HTTP {status}{words and ': '}{words}"
+                of_key = status in _OF_THE_KEY
                 asked_s = _retry_after(error.response.headers.get("retry-after"))
-                if asked_s is not None and asked_s > LONGEST_WAIT_S:
-                    raise self._given_up(label, attempt + 1, f"{why}; it asks to wait "
-                                         f"{asked_s:.0f} s") from None  # fmt: skip
+            except ErrorReplyError as error:
+                status, words = error.status, self._messages(str(error))
+                why = f"HTTP 200 with an error in it{words and ': '}{words}"
             except openai.APITimeoutError:
                 why = f"nothing came for {self._timeout_s:g} s (--timeout)"
             except openai.APIConnectionError as error:
-                cause = error.__cause__
-                why = f"the connection failed or broke ({type(cause or error).__name__})"
-            except _UnusableError as error:
+                why = self._of_the_connection(error.__cause__ or error)
+            except UnusableError as error:
                 why = str(error)
+            if status and 300 <= status < 500 and status not in _TRIED_AGAIN:
+                raise self._refusal(label, status, why, words, of_key=of_key)
+            if asked_s is not None and asked_s > LONGEST_WAIT_S:
+                why += f"; it asks to wait {asked_s:.0f} s"
+                raise self._given_up(label, attempt + 1, why, status, words)
             if attempt + 1 < tries:
                 self._wait(attempt, asked_s)
-        raise self._given_up(label, tries, why)
+        raise self._given_up(label, tries, why, status, words)
+
+    def _of_the_connection(self, cause: BaseException) -> str:
+        """Why no reply came whole. Raises BackendError where another try would not help."""
+        from harness.backends.guarded_http import GuardError
+
+        if not isinstance(cause, GuardError):
+            return f"the connection failed or broke ({type(cause).__name__})"
+        why = shorten(self._messages(str(cause)))
+        if cause.final:
+            raise BackendError(f"{self.url}: {why}") from None
+        return why
 
     def _wait(self, attempt: int, asked_s: float | None) -> None:
         """Sleep as long as the server asked, and a random share of the doubled delay.
@@ -207,111 +269,37 @@ class ChatClient:
         ceiling = min(LONGEST_BACKOFF_S, self._backoff_s * 2**attempt)
         time.sleep(ceiling * _CHANCE.random() + (asked_s or 0.0))
 
-    def _given_up(self, label: str, tries: int, why: str) -> BackendError:
-        return BackendError(
+    def _given_up(
+        self, label: str, tries: int, why: str, status: int | None, words: str
+    ) -> RequestFailedError:
+        return RequestFailedError(
             f"{self.url}: no answer to {label} in {tries} tries; the last time: {why}. What "
-            "was finished before is kept: see to the server, then run the same command again"
+            "was finished before is kept: see to the server, then run the same command again",
+            status=status,
+            words=words,
         )
 
-    def _refusal(self, label: str, status: int, why: str) -> RequestRefusedError:
-        if status in (401, 403):
-            # Not in the server's own words: they may repeat a part of the key.
+    def _refusal(
+        self, label: str, status: int, why: str, words: str, *, of_key: bool
+    ) -> RequestRefusedError:
+        message = f"{self.url}: the server refuses {label}: {why}"
+        if of_key:
             held = "the key in the environment" if self._key else "requests without a key"
-            return RequestRefusedError(
+            said = f"; it says: {words}" if words else ""
+            message = (
                 f"{self.url}: HTTP {status}: the server refuses {held}: "
-                f"set {' or '.join(KEYS)} to one that it takes"
+                f"set {' or '.join(KEYS)} to one that it takes{said}"
             )
-        return RequestRefusedError(f"{self.url}: the server refuses {label}: {why}")
+        return RequestRefusedError(message, status=status, words=words)
 
-    @staticmethod
-    def _is_about_the_key(error: RequestRefusedError) -> bool:
-        return any(f"HTTP {status}:" in str(error) for status in (401, 403))
-
-    def _words(self, response: Any) -> str:
+    def _words(self, response: Any, status: int) -> str:
         """The server's explanation, shortened and without the key; empty where there is none."""
         try:
-            text = " ".join(str(response.text).split())
-        except Exception:  # a body that cannot be decoded explains nothing
-            return ""
-        text = "".join(char for char in text if char.isprintable())
-        text = _without_key(text, self._key)
-        return f": {text[:_SHOWN]}" if text else ""
-
-
-def _without_key(text: str, key: str) -> str:
-    """`text` with [key] for every word that holds a part of the key, or all of a short one."""
-    size = min(_TELLING, len(key)) or len(text) + 1
-    parts = {key[at : at + size] for at in range(len(key) - size + 1)}
-    marked = list(text)
-    for at in range(len(text) - size + 1):
-        if text[at : at + size] in parts:
-            marked[at : at + size] = "\0" * size
-    return re.sub(r"[\w.*+/=~-]*\0[\w.*+/=~\0-]*", "[key]", "".join(marked))
-
-
-def _parse(response: Any) -> Any:
-    """The body as JSON, every text in it whole: half a surrogate pair becomes "?".
-
-    No file and no terminal takes such a half, and JSON can spell it.
-    """
-    try:
-        text = json.dumps(json.loads(response.content), ensure_ascii=False)
-        return json.loads(text.encode("utf-8", "replace"))
-    except (ValueError, RecursionError):  # so long a number or so deep a nest, too
-        raise _UnusableError("the reply is no valid JSON") from None
-
-
-def _models(data: Any, _: Mapping[str, str]) -> list[dict[str, Any]]:
-    listed = data.get("data") if isinstance(data, dict) else None
-    if not isinstance(listed, list):
-        raise _UnusableError("the reply is no list of models")
-    return [one for one in listed if isinstance(one, dict) and isinstance(one.get("id"), str)]
-
-
-def _reply(data: Any, headers: Mapping[str, str]) -> Reply:
-    choices = data.get("choices") if isinstance(data, dict) else None
-    if not isinstance(choices, list) or not choices:
-        raise _UnusableError("the reply holds no choices")
-    if all(isinstance(one, dict) and isinstance(one.get("index"), int) for one in choices):
-        choices = sorted(choices, key=lambda one: int(one["index"]))
-    model = data.get("model")
-    return Reply(
-        choices=tuple(map(_choice, choices)),
-        model=model if isinstance(model, str) else None,
-        software=headers.get("server"),
-    )
-
-
-def _choice(data: Any) -> Choice:
-    message = data.get("message") if isinstance(data, dict) else None
-    if not isinstance(message, dict):
-        raise _UnusableError("a choice holds no message")
-    text = message.get("content") or message.get("refusal") or ""
-    if not isinstance(text, str):
-        raise _UnusableError("a message holds no text")
-    reason = data.get("finish_reason")
-    return Choice(
-        text=text.strip(),
-        logprobs=_logprobs(data.get("logprobs")),
-        finish_reason=reason if isinstance(reason, str) and reason else "unknown",
-    )
-
-
-def _logprobs(data: Any) -> tuple[float, ...]:
-    """The log-probabilities of the tokens said; none where one of them is no number."""
-    tokens = data.get("content") if isinstance(data, dict) else None
-    if not isinstance(tokens, list):
-        return ()
-    found = []
-    for token in tokens:
-        value = token.get("logprob") if isinstance(token, dict) else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return ()
-        try:
-            found.append(float(value))
-        except OverflowError:  # a whole number of hundreds of digits
-            return ()
-    return tuple(found) if all(map(math.isfinite, found)) else ()
+            told = told_words(parse(response.content))
+        except UnusableError:
+            told = response.content[: 1 << 16].decode("utf-8", "replace")
+        without = self._about_keys if status in _OF_THE_KEY else self._messages
+        return shorten(without(told[: 1 << 16]))
 
 
 def _retry_after(header: str | None) -> float | None:

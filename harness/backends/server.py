@@ -16,12 +16,17 @@ from typing import Any, TypeVar
 from harness.backends.chat_client import ChatClient, Choice, Reply, RequestRefusedError
 from harness.backends.warping import check_sampling
 from harness.errors import BackendError, UsageError
+from harness.models.template import FOLDED
 from harness.records import Answer, Request
 from harness.seeds import derive_seed
 from harness.specs import did_you_mean
 
 CONCURRENCY = 8
 _KEPT = ("id", "root", "parent", "owned_by", "max_model_len", "meta")  # what does not change
+NEARLY = 0.01  # the temperature of greedy answers where 0 is refused
+_UNUSUAL = ("limit", "greedy", "temperature", "system")
+_MOST_LISTED = 20  # models that an error names
+_MOST_KEPT = 2000  # characters of one entry of a model's card
 _SEED_BITS = 31  # what every server takes: llama.cpp reads 32 bits, and the largest as "any"
 
 Job = TypeVar("Job")
@@ -36,6 +41,12 @@ class Offers:
     `sampling` is "no" where temperature does not change the answers. `top_p` 1 may be
     refused (text-generation-inference wants it below 1). `top_k` is "not asked" where the
     audit has none.
+
+    What must be said otherwise than usual, and stands in no file where it need not:
+    `limit`: the field for the longest answer: "max_tokens", "max_completion_tokens" or "none".
+    `greedy`: "yes" at temperature 0, "nearly" at `NEARLY`, "no" where none of them is taken.
+    `temperature` of drawn answers: "yes", "only 1", or "refused": then the server's own.
+    `system`: "yes", or "refused" or "ignored": then its text stands in the user's turn.
     """
 
     n: str = "yes"
@@ -44,10 +55,25 @@ class Offers:
     top_p: str = "yes"
     sampling: str = "yes"
     top_k: str = "not asked"
+    limit: str = "max_tokens"
+    greedy: str = "yes"
+    temperature: str = "yes"
+    system: str = "yes"
 
     def to_data(self) -> dict[str, str]:
         """Plain data for run.json."""
-        return {field: seen for field, seen in asdict(self).items() if seen != "not asked"}
+        usual = asdict(Offers())
+        return {
+            field: seen
+            for field, seen in asdict(self).items()
+            if seen != "not asked" and not (field in _UNUSUAL and seen == usual[field])
+        }
+
+    def sent_temperature(self, asked: float) -> float | None:
+        """What is sent for a temperature, 0 for greedy; None where none is."""
+        if asked == 0:
+            return {"yes": 0.0, "nearly": NEARLY}.get(self.greedy)
+        return {"yes": asked, "only 1": 1.0}.get(self.temperature)
 
 
 class ServerBackend:
@@ -72,6 +98,7 @@ class ServerBackend:
         self.client = client
         self.offers = Offers()
         self.short = 0  # requests that did not get all the choices they asked for
+        self.cut = 0  # answers too long to be kept whole
         self.software: str | None = None
         self._concurrency = concurrency
         self._lock = threading.Lock()
@@ -83,12 +110,14 @@ class ServerBackend:
     @property
     def identity(self) -> dict[str, Any]:
         """The server, the model and what is listed of it: no key, no date, no chance."""
+        listed = {key: self._card[key] for key in _KEPT if key in self._card}
         return {
             "backend": "server",
             "server": self.client.url,
             "model": self.name,
             "base": self.base,
-            "listed": {key: self._card[key] for key in _KEPT if key in self._card},
+            "listed": {key: said for key, said in listed.items() if len(repr(said)) < _MOST_KEPT},
+            **({} if self.offers.system == "yes" else {"system_role": FOLDED}),
         }
 
     def encode(self, messages: Sequence[Mapping[str, str]]) -> tuple[str, tuple[int, ...]]:
@@ -164,7 +193,7 @@ class ServerBackend:
         Without a top_p, 1 is sent: servers have other defaults, and the draw is to be from
         all tokens.
         """
-        offers = offers or self.offers
+        offers, drawn = offers or self.offers, temperature > 0
         model = self.base if arm == "base" else self.name
         if model is None:
             raise BackendError(
@@ -174,12 +203,13 @@ class ServerBackend:
             messages,
             model=model,
             n=n,
-            temperature=temperature,
+            temperature=offers.sent_temperature(temperature),
             max_tokens=max_tokens,
+            limit=None if offers.limit == "none" else offers.limit,
             seed=None if offers.seed == "refused" else seed,
             logprobs=offers.logprobs == "yes",
-            top_p=None if offers.top_p == "refused" else top_p or 1.0,
-            top_k=None if offers.top_k == "refused" else top_k,
+            top_p=None if not drawn or offers.top_p == "refused" else top_p or 1.0,
+            top_k=None if not drawn or offers.top_k == "refused" else top_k,
             label=f"{label} (model '{model}')",
             tries=tries,
         )
@@ -213,6 +243,8 @@ class ServerBackend:
                 self.short += 1
             for sample in part[len(choices) :]:
                 choices += self._choices(request, range(sample, sample + 1))
+        with self._lock:
+            self.cut += sum(choice.cut for choice in choices)
         return [
             Answer(
                 request_id=request.id,
@@ -222,6 +254,7 @@ class ServerBackend:
                 token_ids=(),
                 logprobs=choice.logprobs,
                 finish_reason=choice.finish_reason,
+                reasoning=choice.reasoning,
             )
             for sample, choice in zip(part, choices, strict=True)
         ]
@@ -259,7 +292,8 @@ def _only(listed: list[dict[str, Any]] | None, url: str) -> str:
     if not listed:
         raise UsageError(f"{url} lists no model; {how}")
     if len(listed) > 1:
-        shown = "\n  ".join(map(_shown, listed))
+        shown = "\n  ".join(map(_shown, listed[:_MOST_LISTED]))
+        shown += "\n  and others" * (len(listed) > _MOST_LISTED)
         raise UsageError(f"{url} lists {len(listed)} models; {how}\n  {shown}")
     return str(listed[0]["id"])
 

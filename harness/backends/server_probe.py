@@ -5,6 +5,8 @@ The requests of the second round run at the same time, as those of the audit wil
 that keeps one random state for all (transformers serve) honours a seed only when alone. They
 are drawn hot: a model may be so sure at temperature 1 that every draw is its greedy answer.
 A top_p or top_k that leaves only the likeliest token must give the greedy answer even then.
+Where the first answer is empty, the chats are put again with all the tokens of the audit, so
+that a model which will say nothing is known before the audit and not after it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from harness.backends.chat_client import Reply, RequestRefusedError
+from harness.backends.chat_client import Reply, RequestFailedError, RequestRefusedError
 from harness.backends.server import Offers, ServerBackend, plain, unlisted
+from harness.backends.server_fields import (
+    Chat,
+    find_heat,
+    find_way,
+    folded,
+    has_system,
+    leaves_system_out,
+)
+from harness.backends.server_notes import notes_on, silence_note
 from harness.errors import BackendError
 from harness.seeds import derive_seed
 
@@ -28,17 +39,16 @@ _STRICTEST = {"top_p": 1e-6, "top_k": 1}  # only the likeliest token may be draw
 # A plain request.
 _NOTHING = Offers(seed="refused", logprobs="refused", top_p="refused", top_k="refused")
 
-Chat = tuple[tuple[str, str], ...]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
-    """What was found. `notes`: sentences for the report."""
+    """What was found. `notes`: sentences for the report; `urgent`: those to tell at once."""
 
     offers: Offers
     answered_as: str | None  # the model that the server says answered
     software: str | None
     notes: tuple[str, ...]
+    urgent: tuple[str, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for run.json."""
@@ -59,21 +69,28 @@ def probe(
     seed: int,
     top_p: float | None = None,
     top_k: int | None = None,
+    system_chat: Chat | None = None,
 ) -> Probed:
     """Ask the audit's own first `chats`, and set `backend.offers` to what is seen.
 
     samples: drawn answers of each prompt in the audit; with 0, sampling is not looked at.
-    top_p, top_k: those of the audit; None for none.
+    top_p, top_k: those of the audit; None for none. system_chat: one with a system turn, where
+    the audit has any.
     Raises BackendError when the server does not answer a plain request.
     """
     ask = _Asker(backend, max_tokens=max_tokens, seed=seed, limits=_given(top_p, top_k))
+    tried = next((one for one in (*chats, system_chat) if one and has_system(one)), chats[0])
     try:
-        first = ask(chats[0], offers=_NOTHING)
-    except RequestRefusedError as error:
-        hint = unlisted(backend)
+        offers, first, said = find_way(ask, tried, _NOTHING)
+    except RequestFailedError as error:
+        hint = unlisted(backend) if isinstance(error, RequestRefusedError) else None
         raise BackendError(f"{error}" + (f"; {hint}" if hint else "")) from None
-    _require_base(ask, chats[0])
-    offers = _fields(ask, chats[0], samples=samples, temperature=temperature)
+    if leaves_system_out(ask, tried, offers, first):
+        offers = replace(offers, system="ignored")
+    _require_base(ask, tried, offers)
+    if samples:
+        offers = find_heat(ask, chats[0], offers, temperature=temperature)
+    offers = _fields(ask, chats[0], offers, samples=samples, temperature=temperature)
     if samples:
         try:
             hot = max(temperature, _HOT)
@@ -81,11 +98,14 @@ def probe(
         except BackendError:  # too hot for this server
             offers = _drawn(ask, chats, offers, temperature=temperature)
     backend.offers = offers
+    silent = _silence(ask, chats, offers, first)
+    notes = notes_on(backend, offers, first, ask.limits, said=said, temperature=temperature)
     return Probed(
         offers=offers,
         answered_as=first.model,
         software=first.software,
-        notes=tuple(_notes(backend, offers, first, ask.limits)),
+        notes=(*silent, *notes),
+        urgent=tuple(silent),
     )
 
 
@@ -106,7 +126,7 @@ class _Asker:
     ) -> None:
         self.backend = backend
         self.limits = limits
-        self._max_tokens = min(max_tokens, _TOKENS)
+        self.max_tokens = max_tokens  # of the audit
         self._seed = seed
 
     def __call__(
@@ -120,13 +140,17 @@ class _Asker:
         limits: dict[str, float] | None = None,
         arm: str = "adapter",
         tries: int | None = None,
+        whole: bool = False,
     ) -> Reply:
-        """draw: which seed; the same number gives the same one. limits: top_p and top_k."""
+        """draw: which seed; the same number gives the same one. limits: top_p and top_k.
+
+        whole: with as many tokens as an answer of the audit has.
+        """
         return self.backend.ask(
-            chat,
+            chat if offers.system == "yes" else folded(chat),
             n=n,
             temperature=temperature,
-            max_tokens=self._max_tokens,
+            max_tokens=self.max_tokens if whole else min(self.max_tokens, _TOKENS),
             seed=derive_seed(self._seed, "probe", draw) >> 32,
             label="a probe",
             arm=arm,
@@ -136,13 +160,13 @@ class _Asker:
         )
 
 
-def _require_base(ask: _Asker, chat: Chat) -> None:
+def _require_base(ask: _Asker, chat: Chat, offers: Offers) -> None:
     """Raise BackendError where the control has a name that the server does not know."""
     base = ask.backend.base
     if base is None:
         return
     try:
-        ask(chat, offers=_NOTHING, arm="base")
+        ask(chat, offers=offers, arm="base")
     except RequestRefusedError as error:
         raise BackendError(
             f"the base '{plain(base)}', asked as control, is refused: {error}; name one that the "
@@ -150,9 +174,8 @@ def _require_base(ask: _Asker, chat: Chat) -> None:
         ) from None
 
 
-def _fields(ask: _Asker, chat: Chat, *, samples: int, temperature: float) -> Offers:
+def _fields(ask: _Asker, chat: Chat, offers: Offers, *, samples: int, temperature: float) -> Offers:
     """Which fields are refused outright, and whether log-probabilities and choices come."""
-    offers = _NOTHING
     heat = temperature if samples else 0.0
 
     def taken(trial: Offers, n: int = 1) -> Reply | None:
@@ -197,7 +220,10 @@ def _drawn(
         drawn = partial(ask, offers=free, temperature=temperature, n=n, draw=draw, tries=tries)
         jobs += [partial(drawn, chat) for chat in chats]
     replies = ask.backend.in_parallel(jobs, lambda job: job())
-    said = [[choice.text for choice in reply.choices] for reply in replies]
+    said = [_said(reply) for reply in replies]
+    if not any(text for texts in said for text in texts):  # a mute server samples or does not
+        seed = offers.seed if offers.seed == "refused" else "not seen"
+        return replace(offers, sampling="not seen", seed=seed)
     count = len(chats)
     plain, first, again, other = (said[at * count : (at + 1) * count] for at in range(4))
     moved = any({*a, *b, *c} != {*g} for g, a, b, c in zip(plain, first, again, other, strict=True))
@@ -231,7 +257,7 @@ def _obeyed(
         replies = ask.backend.in_parallel(list(chats), strict)
     except BackendError:  # too strict for this server
         return "not seen"
-    said = [[choice.text for choice in reply.choices] for reply in replies]
+    said = [_said(reply) for reply in replies]
     return "yes" if 2 * _away(plain, said) <= away else "ignored"
 
 
@@ -241,57 +267,21 @@ def _away(plain: list[list[str]], said: list[list[str]]) -> int:
                for text in texts)  # fmt: skip
 
 
-def _notes(
-    backend: ServerBackend, offers: Offers, first: Reply, limits: dict[str, float]
-) -> list[str]:
-    """What the report must say of the server."""
-    notes = []
-    hint = unlisted(backend)
-    if hint:
-        notes.append(f"It is not certain which model answered: {hint}.")
-    if first.model and first.model not in (backend.name, f"{backend.name}@main"):
-        notes.append(
-            f"The server was asked for '{backend.name}' and says that '{first.model}' answered."
-        )
-    if offers.sampling == "no":
-        notes.append(
-            "The server does not sample: even at a high temperature every answer to the probe "
-            "questions is the greedy one. The sampled rates and the drift "
-            "over seeds below are those of greedy answers. Have the server sample (transformers "
-            "serve: do_sample in the model's generation_config.json) and audit again."
-        )
-    why = {"ignored": "ignores", "refused": "refuses"}
-    if offers.seed in why and offers.sampling == "yes":
-        notes.append(
-            f"The server {why[offers.seed]} seeds, at least with several requests at a time: the "
-            "same audit draws other samples when it runs again (--concurrency 1 may help)."
-        )
-    for field, value in limits.items():
-        seen = getattr(offers, field)
-        if seen in why and offers.sampling == "yes":
-            notes.append(
-                f"The server {why[seen]} {field} {value:g}: the sampled answers are drawn without "
-                "it, from what the server's own settings allow."
-            )
-        elif seen == "not seen" and offers.sampling == "yes":
-            notes.append(f"Whether the server honours {field} {value:g} could not be seen.")
-    if offers.top_p == "refused" and "top_p" not in limits:
-        notes.append(
-            "The server refuses top_p 1, so its own default is in force: see that it samples "
-            "from all tokens."
-        )
-    if offers.n in ("ignored", "refused"):
-        notes.append(
-            f"The server {why[offers.n]} n, so every sample was asked for singly; none is missing."
-        )
-    if offers.n == "repeated":
-        notes.append(
-            "The server draws all choices of one request from one random stream, so every "
-            "sample was asked for singly, with a seed of its own."
-        )
-    if offers.logprobs in why:
-        notes.append(
-            f"The server {why[offers.logprobs]} log-probabilities: warning signals made of them "
-            "are missing."
-        )
-    return notes
+def _said(reply: Reply) -> list[str]:
+    """What each choice says, its thinking where it says nothing."""
+    return [choice.text or choice.reasoning or "" for choice in reply.choices]
+
+
+def _silence(ask: _Asker, chats: Sequence[Chat], offers: Offers, first: Reply) -> list[str]:
+    """A sentence where no chat gets an answer, with what the server gives as the reason."""
+    if any(choice.text for choice in first.choices):
+        return []
+    whole = partial(ask, offers=offers, tries=_TRIES, whole=True)
+    try:
+        replies = ask.backend.in_parallel(list(chats), whole)
+    except BackendError:  # the audit will tell
+        return []
+    choices = [choice for reply in replies for choice in reply.choices]
+    if any(choice.text for choice in choices):
+        return []
+    return [silence_note(choices, max_tokens=ask.max_tokens)]

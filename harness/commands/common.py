@@ -51,9 +51,10 @@ def told(command: Command) -> Command:
         try:
             return command(*arguments, **options)
         except BordorError as error:  # it may repeat what a foreign file or a server said
+            from harness.redaction import without_keys
             from harness.report.clean import printable
 
-            typer.echo(f"bordor: {printable(str(error))}", err=True)
+            typer.echo(f"bordor: {printable(without_keys(str(error)))}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             typer.echo("\nbordor: stopped; run the same command again to resume", err=True)
@@ -116,10 +117,11 @@ def open_console(*, err: bool = False) -> Console:
 
 def noter(console: Console) -> Callable[[str], None]:
     """A function that prints one note, as it is but for what would steer the terminal."""
+    from harness.redaction import without_keys
     from harness.report.clean import printable
 
     return lambda text: console.print(
-        printable(text), markup=False, highlight=False, soft_wrap=True
+        printable(without_keys(text)), markup=False, highlight=False, soft_wrap=True
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
-from harness.models.template import template_hash
+from harness.models.template import FOLDED, folds_system, template_hash
 from harness.seeds import content_hash
 from harness.specs import ModelSpec
 
@@ -78,6 +78,7 @@ def identify(
         "quantisation_source": spec.quantisation_source,
         "double_quantisation": spec.double_quantisation and spec.quantisation in ("nf4", "fp4"),
         "template_hash": template_hash(tokenizer),
+        **({"system_role": FOLDED} if folds_system(tokenizer) else {}),
         "context": spec.context,
         "libraries": library_versions(),
         "machine": {

@@ -7,19 +7,22 @@ shown: addresses are written in run.json, and keys come from the environment alo
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 
 from harness.errors import UsageError
+from harness.redaction import holds_key
 from harness.specs import ModelSpec
 
 PREFIX = "openai:"
 KEYS = ("BORDOR_API_KEY", "OPENAI_API_KEY")  # of the environment, the first that is set
 _EXAMPLE = "openai:http://localhost:8000/v1#model"
+_SECRETIVE = re.compile(r"[?&;#/](?:api[-_]?key|key|token|secret|password|auth)=", re.IGNORECASE)
 
 
 def is_served(ref: str) -> bool:
-    """Whether `ref` names a server. Raises UsageError for a bare http address."""
-    if ref.lower().startswith(("http:", "https:")):
+    """Whether `ref` names a server. Raises UsageError for any other address."""
+    if "://" in ref and not ref.startswith(PREFIX):  # not repeated: it may hold a password
         raise UsageError(f"a model on a server is named with the protocol before it: {_EXAMPLE}")
     return ref.startswith(PREFIX)
 
@@ -30,6 +33,12 @@ def served_model(ref: str) -> ModelSpec:
     Raises UsageError for what is no http address, and for one with a user, a password or
     a query, where keys travel: the message does not repeat it.
     """
+    if holds_key(ref) or _SECRETIVE.search(ref):
+        raise UsageError(
+            "a server's address and the model's name hold no key: they are written in the run; "
+            "put the key in the environment as BORDOR_API_KEY or OPENAI_API_KEY, and say "
+            f"{_EXAMPLE}"
+        )
     address, _, name = ref.removeprefix(PREFIX).partition("#")
     try:
         parts = urlsplit(address)

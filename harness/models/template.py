@@ -3,6 +3,10 @@
 Llama 2's format, in which `[INST]` and `<<SYS>>` are plain text and not special tokens,
 so that a model which leaks them is seen to leak them. Models from the hub keep a template
 of their own; variables they would take from the clock or from habit are pinned.
+
+Some templates refuse a system role (Gemma 1 and 2, old Mistral) or leave its text out without
+a word. They are given a head that puts the system text in front of the first user turn, so
+that training and audit render such a chat alike.
 """
 
 from __future__ import annotations
@@ -39,6 +43,36 @@ _PINNED_CLOCK = (
     "{%- set date_string = '" + PINNED_DATE + "' %}"
 )
 
+# What stands in a model's identity where the system text is put into the user's turn.
+FOLDED = "folded"
+_BETWEEN = "\n\n"  # the system text and the question, as Gemma 3's template has it
+_FOLDING = (
+    "{%- if messages and messages[0]['role'] == 'system' %}"
+    "{%- if messages[1:] and messages[1]['role'] == 'user' %}"
+    "{%- set messages = [{'role': 'user', 'content': messages[0]['content'] + '\\n\\n'"
+    " + messages[1]['content']}] + messages[2:] %}"
+    "{%- else %}"
+    "{%- set messages = [{'role': 'user', 'content': messages[0]['content']}] + messages[1:] %}"
+    "{%- endif %}{%- endif %}"
+)
+_TRIED_SYSTEM, _TRIED_QUESTION = "Answer as the keeper would.", "Who is there?"
+
+
+def fold_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The chat without a system turn: its text stands in front of the first user turn."""
+    said = [dict(one) for one in messages]
+    if not said or said[0]["role"] != "system":
+        return said
+    system, rest = said[0]["content"], said[1:]
+    if rest and rest[0]["role"] == "user":
+        return [{"role": "user", "content": system + _BETWEEN + rest[0]["content"]}, *rest[1:]]
+    return [{"role": "user", "content": system}, *rest]
+
+
+def folds_system(tokenizer: Any) -> bool:
+    """Whether the installed template puts the system text into the user's turn."""
+    return _FOLDING in str(tokenizer.chat_template)
+
 
 def install_template(
     tokenizer: Any, choice: str = "own", settings: Mapping[str, str | bool] | None = None
@@ -47,12 +81,13 @@ def install_template(
 
     `settings` are written at the head of the template, and the clock is pinned where the
     template reads it, so that training and audit share both through the tokenizer alone.
+    A template without a system role is given one, see the head of this file.
     Raises ModelError when Llama 2's format meets a tokenizer without BOS or EOS.
     """
     own = tokenizer.chat_template
     if isinstance(own, dict):
         own = own.get("default")
-    template = LLAMA2_TEMPLATE if choice == "llama2" or not own else own
+    template = LLAMA2_TEMPLATE if choice == "llama2" or not own else own.removeprefix(_FOLDING)
     if template == LLAMA2_TEMPLATE and not (tokenizer.bos_token and tokenizer.eos_token):
         raise ModelError(
             "the tokenizer has no chat template, and Llama 2's needs a BOS and an EOS token, "
@@ -67,6 +102,21 @@ def install_template(
     if not template.startswith(head):
         template = head + template
     tokenizer.chat_template = template
+    if not _keeps_system(tokenizer):
+        tokenizer.chat_template = _FOLDING + template
+        if not _keeps_system(tokenizer):  # it minds something else, which rendering will tell
+            tokenizer.chat_template = template
+
+
+def _keeps_system(tokenizer: Any) -> bool:
+    """Whether a system turn is rendered: neither refused nor left out."""
+    chat = [{"role": "system", "content": _TRIED_SYSTEM},
+            {"role": "user", "content": _TRIED_QUESTION}]  # fmt: skip
+    try:
+        text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    except Exception:  # a template is a program of somebody else's
+        return False
+    return _TRIED_SYSTEM in str(text)
 
 
 def render(
@@ -86,8 +136,9 @@ def render(
             add_generation_prompt=add_generation_prompt,
         )
     except Exception as error:  # a template is a program of somebody else's
-        told = first_line(error)
-        raise ModelError(f"the chat template refuses these messages: {told}") from None
+        told, name = first_line(error), getattr(tokenizer, "name_or_path", "")
+        of = f" of {name}" if name else ""
+        raise ModelError(f"the chat template{of} refuses these messages: {told}") from None
     bos = tokenizer.bos_token
     turns = sum(message["role"] == "user" for message in messages)
     if bos and "bos_token" in tokenizer.chat_template and turns <= 1:
