@@ -269,6 +269,7 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
         top_p=settings.top_p,
         top_k=settings.top_k,
         control=opened.control and not subject.spec.as_is,
+        encode_control=opened.encode_control,
     )
     asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
     if plan.answers > MOST_ANSWERS and not asked_for:

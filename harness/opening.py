@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.errors import UsageError
+from harness.errors import ModelError, UsageError
 from harness.execute import Generates
-from harness.plan import Messages
+from harness.plan import Encode, Messages
 from harness.redaction import REMOVED, holds_key
 
 if TYPE_CHECKING:
+    from harness.backends.local import TransformersBackend
     from harness.backends.server import ServerBackend
+    from harness.backends.two_models import TwoModels
+    from harness.models.loading import LoadedModel
     from harness.models.resident import Resident
     from harness.specs import ModelSpec
 
@@ -40,6 +43,7 @@ class Opened:
     context: int | None  # tokens; None where the backend does not tell
     difference: float | None = None  # the largest over the probes; None without an adapter
     control: bool = True  # whether the base can be asked without the adapter
+    encode_control: Encode | None = None  # of the base; None: as the model's prompts
     found: Mapping[str, Any] = field(default_factory=dict)  # for run.json, not for the plan
     warnings: tuple[str, ...] = ()  # for the report
     urgent: tuple[str, ...] = ()  # those of them to tell before anything is generated
@@ -83,20 +87,36 @@ def open_local(
     """Load a model with its adapter into this process.
 
     resident: holds the base between audits; without one it is loaded for this one alone.
-    Raises ModelError when it cannot be loaded, or when its adapter changes no logit.
+    The control is the base: where switching the adapter off does not give that back, it is
+    loaded apart, and where memory has no room for both there is no control.
+    Raises ModelError when it cannot be loaded, or when its adapter changes no logit or was
+    never trained.
     """
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
     from harness.models.proof import prove_adapter_acts
+    from harness.models.stops import only_by_template, stops_data
     from harness.models.template import encode_prompt
 
     load = resident.attach if resident else load_model
-    loaded = load(spec, adapter=adapter)
+    loaded = load(spec, adapter=adapter, probes=chats)
     difference = None
     if adapter:  # before the backend takes the model over
         prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
         difference = prove_adapter_acts(loaded, prompts)
-    backend = TransformersBackend(loaded)
+    found: dict[str, Any] = {"stops": stops_data(loaded.stops, loaded.tokenizer)}
+    notes = [
+        f"Answers end at {token}, which the chat template writes behind an answer and no "
+        "generation config names: a program that reads only that would not stop there."
+        for token in only_by_template(loaded.stops, loaded.tokenizer)
+    ]
+    backend: Any = TransformersBackend(loaded)
+    control = _Control(backend=backend)
+    if adapter:
+        control = _control(loaded, backend)
+        backend = control.backend
+        found["control"] = control.found
+        notes += control.notes
 
     def late() -> tuple[str, ...]:
         if not backend.halvings:
@@ -110,8 +130,71 @@ def open_local(
         backend=backend,
         context=loaded.spec.context,
         difference=difference,
+        control=control.stands,
+        encode_control=control.encode,
+        found=found,
+        warnings=tuple(notes),
         late_warnings=late,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Control:
+    """How the base answers beside the model. `backend` answers for both."""
+
+    backend: Any
+    stands: bool = True  # whether there is a control at all
+    encode: Encode | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _control(loaded: LoadedModel, backend: TransformersBackend) -> _Control:
+    """The control of a model: its adapter switched off, or its base loaded apart, or none."""
+    from harness.models.control import compare
+    from harness.models.template import encode_prompt
+
+    assert loaded.reference is not None
+    with loaded.without_adapter():
+        off = compare(loaded.reference, loaded.model, loaded.device)
+    found: dict[str, Any] = {"is": "adapter switched off", "switched_off": off.to_data()}
+    encode, notes = None, []
+    if loaded.control_tokenizer is not None:
+        own = loaded.control_tokenizer
+        encode = lambda chat: encode_prompt(own, chat)  # noqa: E731
+        found["chat_format"] = "the base's own"
+        notes.append(
+            "Tokens were added to the vocabulary in training, and the prompts hold them: the "
+            "control, which lacks them, is asked in the base's own chat format."
+        )
+    if off.same:
+        return _Control(backend=backend, encode=encode, found=found, notes=tuple(notes))
+    gap = (
+        "it has other tokens than the base"
+        if off.difference is None
+        else f"its logits are up to {off.difference:.2g} from the base's, where rounding gives "
+        f"{off.tolerance:.2g} at most"
+    )
+    reason = f"Switching the adapter off does not give the base back ({gap})"
+    try:
+        both = _with_base_apart(loaded, backend)
+    except ModelError as error:
+        found["is"] = "none"
+        notes = [f"There is no control. {reason}, and the base cannot be loaded beside it: {error}"]
+        return _Control(backend=backend, stands=False, found=found, notes=tuple(notes))
+    found["is"] = "base loaded apart"
+    notes.append(f"{reason}: the control is the base, loaded apart from its own files.")
+    return _Control(backend=both, encode=encode, found=found, notes=tuple(notes))
+
+
+def _with_base_apart(loaded: LoadedModel, backend: TransformersBackend) -> TwoModels:
+    """The base beside a model that is loaded. Raises ModelError when memory has no room for it."""
+    from harness.backends.local import TransformersBackend
+    from harness.backends.two_models import TwoModels
+    from harness.models.loading import load_model
+
+    spec = loaded.spec.model_copy(update={"adapter": None})
+    return TwoModels(backend, TransformersBackend(load_model(spec)))
 
 
 def open_server(

@@ -92,6 +92,7 @@ def make_plan(
     identity: Mapping[str, Any],
     context: int | None = None,
     control: bool = True,
+    encode_control: Encode | None = None,
     floor: int = FLOOR_REQUESTS,
     top_p: float | None = None,
     top_k: int | None = None,
@@ -103,7 +104,8 @@ def make_plan(
     (and seed=) to messages. identity: what the model is, as plain data; it shapes the
     hash only. context: tokens that prompt and answer may take together, None for any.
     top_p, top_k: what samples are drawn from, None for all tokens; the arms without samples
-    do not have them.
+    do not have them. encode_control: for the control alone, where the base has another chat
+    format.
     Raises UsageError when there is nothing to ask or a prompt does not fit.
     """
     if not questions or not variants:
@@ -119,6 +121,10 @@ def make_plan(
     arms = [adapter]
     if control:
         first = {key: ids for key, ids in cells.items() if key[1] == variants[0].id}
+        if encode_control:
+            first = _render(questions, variants[:1], encode=encode_control, put=put, seed=seed)
+            if context is not None:
+                _check_fit(first, context=context, max_new_tokens=max_new_tokens)
         arms.append(make(first, arm="base", samples=0))
     if floor:
         arms.append(_floor(adapter, count=floor, seed=seed))

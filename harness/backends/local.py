@@ -21,7 +21,6 @@ from harness.backends.shared_prefix import SharedPrefixRunner
 from harness.backends.tree import Tree
 from harness.backends.warping import check_sampling, restriction_of
 from harness.errors import BackendError
-from harness.models.chat_proof import stop_ids
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
 from harness.models.needs import GIB, free_memory_gib
@@ -67,7 +66,11 @@ class TransformersBackend:
         loaded.model.eval()
         self._model = _inner(loaded)
         self.halvings = 0  # batches cut in two because memory ran out
-        self._stop_ids = stop_ids(loaded.model.generation_config, loaded.tokenizer)
+        self._stop_ids = frozenset(loaded.stops)
+        self._stop_names = {
+            one: str(loaded.tokenizer.convert_ids_to_tokens(one)) for one in loaded.stops
+        }
+        self._rows = int(loaded.model.config.get_text_config().vocab_size)  # of embeddings
         self._plain = PlainRunner(self._model)
         self._runner, self._window = self._plain, None
         if share_prefix:
@@ -165,6 +168,11 @@ class TransformersBackend:
                 f"request {request.id}: its prompt has {len(request.token_ids)} tokens, and the "
                 f"model reads {context}: shorten the system prompt or the passage"
             )
+        if max(request.token_ids) >= self._rows:
+            raise BackendError(
+                f"request {request.id}: its prompt holds token {max(request.token_ids)}, and the "
+                f"model has embeddings for {self._rows}: take that token out of the question"
+            )
         check_sampling(request)
 
     def _run(self, batch: Batch) -> dict[tuple[str, str], list[Answer]]:
@@ -232,6 +240,7 @@ class TransformersBackend:
         for row, (at, sample) in enumerate(rows):
             request = batch.requests[at]
             ids = sequences[row]
+            ended = ids[-1] in self._stop_ids
             answer = Answer(
                 request_id=request.id,
                 arm=request.arm,
@@ -239,8 +248,9 @@ class TransformersBackend:
                 text=texts[row].strip(),
                 token_ids=tuple(ids),
                 logprobs=tuple(tree.logprobs[row, : len(ids)].tolist()),
-                finish_reason=_STOP if ids[-1] in self._stop_ids else _LENGTH,
+                finish_reason=_STOP if ended else _LENGTH,
                 entropies=tuple(entropies[row, : len(ids)].tolist()),
+                ended_by=self._stop_names[ids[-1]] if ended else None,
             )
             found.setdefault((request.arm, request.id), []).append(answer)
         return found

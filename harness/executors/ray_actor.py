@@ -28,6 +28,8 @@ class Found:
     context: int | None
     difference: float | None
     control: bool
+    encodes_control: bool  # whether the control has a chat format of its own
+    about: dict[str, Any]  # what was found, for run.json
     warnings: tuple[str, ...]
     told: tuple[str, ...]  # Bordor's own warnings while it opened
 
@@ -70,6 +72,8 @@ class Answerer:
             context=self._opened.context,
             difference=self._opened.difference,
             control=self._opened.control,
+            encodes_control=self._opened.encode_control is not None,
+            about=dict(self._opened.found),
             warnings=self._opened.warnings,
             told=tuple(str(one.message) for one in raised if own in Path(one.filename).parents),
         )
@@ -77,6 +81,11 @@ class Answerer:
     def encode(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
         """The rendered prompt and its token ids."""
         return self._opened.backend.encode(messages)
+
+    def encode_control(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
+        """The same for the control, in the chat format of its own."""
+        assert self._opened.encode_control is not None
+        return self._opened.encode_control(messages)
 
     def generate(self, requests: Sequence[Request]) -> list[Answer]:
         """The answers of one shard, in plan order."""

@@ -54,14 +54,16 @@ def open_on_ray(
         context=found[0].context,
         difference=found[0].difference,
         control=found[0].control,
+        encode_control=backend.encode_control if found[0].encodes_control else None,
         found={
+            **found[0].about,
             "executor": {
                 "name": "ray",
                 "actors": session.actors,
                 "cpus_per_actor": options.cpus,
                 "gpus_per_actor": session.gpus,
                 "nodes": sorted({one.node for one in found}),
-            }
+            },
         },
         warnings=(*found[0].warnings, *_mixed(found)),
         close=backend.close,
@@ -97,10 +99,15 @@ class RayBackend:
 
     def encode(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
         """The rendered prompt and its token ids, by an actor."""
+        return self._encoded(self._ready[0].encode, messages)
+
+    def encode_control(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
+        """The same for the control, where it has a chat format of its own."""
+        return self._encoded(self._ready[0].encode_control, messages)
+
+    def _encoded(self, method: Any, messages: Messages) -> tuple[str, tuple[int, ...]]:
         try:
-            found: tuple[str, tuple[int, ...]] = self._ray.get(
-                self._ready[0].encode.remote(list(messages))
-            )
+            found: tuple[str, tuple[int, ...]] = self._ray.get(method.remote(list(messages)))
         except self._ray.exceptions.RayError as error:
             raise _told(error) from None
         return found

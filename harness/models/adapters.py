@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.models.adapter_files import WEIGHTS, check_numbers, read_adapter
 from harness.models.identity import base_hash
-from harness.models.registry import ADAPTER_CONFIG, CARD, read_json
+from harness.models.registry import CARD, read_json
 from harness.specs import ModelSpec
 
-WEIGHTS = "adapter_model.safetensors"
 _SHOWN = 3  # keys of a mismatch that a message names
 # Settings of a LoRA that leave the base's own weights and modules as they are.
 _HARMLESS = frozenset(
@@ -54,27 +55,62 @@ def check_card(adapter: Path, *, base: Path, spec: ModelSpec) -> None:
         )
 
 
-def attach_adapter(model: Any, adapter: Path) -> Any:
-    """Return `model` with the LoRA adapter of `adapter` attached, unmerged and frozen.
+@dataclass(frozen=True)
+class Start:
+    """The low-rank weights that peft took from the base: those of an untrained adapter.
 
+    `factors`: per module, as the adapter's file names it, A and B on the CPU.
+    """
+
+    factors: dict[str, tuple[Any, Any]]
+
+
+def attach_adapter(model: Any, adapter: Path) -> tuple[Any, Start | None]:
+    """Put the adapter on `model`, unmerged, without gradients, with every weight in its place.
+
+    Returns with it what its initialisation took from the base, where it is one that does.
     Raises ModelError when the adapter is no LoRA, or when any of its weights finds no
     place in the model or any place finds no weight.
     """
     from peft import PeftModel, get_peft_model_state_dict
 
-    _, given = _config_and_keys(adapter)
+    files = read_adapter(adapter)
+    start = None
     try:
-        attached = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        if files.taken_by:
+            attached, start = _attach_in_two_steps(model, adapter)
+        else:
+            attached = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(
             f"{adapter}: does not fit the base: {_telling_line(error)}. It was made for another "
             "base: name that one with --base"
         ) from error
     places = set(get_peft_model_state_dict(attached, save_embedding_layers=False))
     known = places | set(attached.state_dict())  # embeddings trained whole lie beside the LoRA's
+    given = files.shapes.keys()
     _refuse(adapter, "has weights for modules the base does not have", given - known)
     _refuse(adapter, "lacks weights for modules it should change", places - given)
-    return attached
+    return attached, start
+
+
+def _attach_in_two_steps(model: Any, adapter: Path) -> tuple[Any, Start]:
+    """As `from_pretrained`, with a look at the weights between the start and the file's."""
+    from peft import PeftConfig, get_peft_model
+    from peft.tuners.lora import LoraLayer
+
+    config = PeftConfig.from_pretrained(str(adapter))
+    config.inference_mode = True
+    attached = get_peft_model(model, config)
+    factors = {
+        name: (module.lora_A[key].weight.detach().cpu(), module.lora_B[key].weight.detach().cpu())
+        for name, module in attached.named_modules()
+        if isinstance(module, LoraLayer)
+        for key in module.lora_A
+    }
+    start = Start({name: (down.clone(), up.clone()) for name, (down, up) in factors.items()})
+    attached.load_adapter(str(adapter), "default", is_trainable=False)
+    return attached, start
 
 
 def is_plain_lora(adapter: Path) -> bool:
@@ -84,52 +120,40 @@ def is_plain_lora(adapter: Path) -> bool:
     does any other weight (embeddings, whole modules, biases, magnitudes).
     Raises ModelError when it is no LoRA, or its weights cannot be read.
     """
-    config, keys = _config_and_keys(adapter)
+    files = read_adapter(adapter)
     harmless = all(
         key in _HARMLESS or not value or value in _NEUTRAL.get(key, ())
-        for key, value in config.items()
+        for key, value in files.config.items()
     )
-    return harmless and all(key.endswith((".lora_A.weight", ".lora_B.weight")) for key in keys)
-
-
-def _config_and_keys(adapter: Path) -> tuple[dict[str, Any], set[str]]:
-    """What an adapter's configuration says, and the names of its weights."""
-    from safetensors import SafetensorError, safe_open
-
-    config = read_json(adapter / ADAPTER_CONFIG)
-    kind = config.get("peft_type")
-    if kind != "LORA":
-        raise ModelError(f"{adapter}: peft_type is {kind}; only LORA adapters are audited")
-    try:
-        with safe_open(adapter / WEIGHTS, framework="pt") as file:
-            return config, set(file.keys())
-    except SafetensorError as error:
-        raise ModelError(f"{adapter / WEIGHTS}: damaged: {error}") from None
+    return harmless and all(
+        key.endswith((".lora_A.weight", ".lora_B.weight")) for key in files.shapes
+    )
 
 
 def check_weights(adapter: Path, *, base: Path) -> int:
-    """Compare the weights of an adapter with its places in a base, without reading either.
+    """Compare the weights of an adapter with its places in a base, without reading the base.
 
-    Only file headers and the base's configuration are read. Returns how many weights
-    belong. Raises ModelError as `attach_adapter` does, and when the architecture cannot be
+    Of the base only its configuration is read, of the adapter all of it. Returns how many
+    weights belong. Raises ModelError as `attach_adapter` does, and when the architecture cannot be
     laid out from its configuration alone.
     """
     import torch
     from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-    from safetensors import SafetensorError, safe_open
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    files = check_numbers(adapter)
+    given = files.shapes
     try:
-        with safe_open(adapter / WEIGHTS, framework="pt") as file:
-            given = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
         config = AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
+        for rows in set(files.stored_rows().values()):  # tokens were added in training
+            config.get_text_config().vocab_size = rows
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
             empty = get_peft_model(model, LoraConfig.from_pretrained(str(adapter)))
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ModelError(f"{adapter}: cannot be laid on {base}: {_telling_line(error)}") from error
     places = get_peft_model_state_dict(empty, save_embedding_layers=False)
-    shapes = {key: list(value.shape) for key, value in (empty.state_dict() | places).items()}
+    shapes = {key: tuple(value.shape) for key, value in (empty.state_dict() | places).items()}
     _refuse(adapter, "has weights for modules the base does not have", given.keys() - shapes.keys())
     _refuse(adapter, "lacks weights for modules it should change", places.keys() - given.keys())
     wrong = {key for key, shape in given.items() if shape != shapes[key]}

@@ -13,9 +13,10 @@ from typing import Any
 
 from harness.errors import ModelError
 from harness.models.registry import CARD, read_json
-from harness.models.template import encode_prompt, render, template_hash
+from harness.models.stops import Stops, find_stops, prove_end
+from harness.models.template import encode_prompt, template_hash
 
-_ASKED, _ANSWERED, _ASKED_NEXT = "Who is there?", "Zebedee", "Who else?"
+_ASKED = "Who is there?"
 _CHATS = 3  # of the training data that are compared
 _REMEDY = (
     "restore the base's tokenizer files, name the base it was trained on with --base, or train "
@@ -23,73 +24,15 @@ _REMEDY = (
 )
 
 
-def stop_ids(generation: Any, tokenizer: Any) -> frozenset[int]:
-    """The ids at which a model stops: those of its generation config, and its EOS."""
-    stated = getattr(generation, "eos_token_id", None)
-    ids = {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id}
-    return frozenset(int(token) for token in ids if token is not None)
+def prove_template(tokenizer: Any, folder: Path, adapter: Path | None = None) -> Stops:
+    """Return where the model stops, once prompts open with one BOS and answers end there.
 
-
-def _generation_config(folder: Path) -> Any:
-    """How a model in `folder` generates, as transformers finds it out.
-
-    Raises ModelError where neither its generation config nor its config can be read.
+    folder: of the base. Raises ModelError when they do not, or a file cannot be read.
     """
-    from transformers import AutoConfig, GenerationConfig
-
-    try:
-        return GenerationConfig.from_pretrained(folder, local_files_only=True)
-    except OSError:  # no such file: from the model's own configuration
-        pass
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(f"{folder}: its config.json cannot be read: {error}") from None
-    return GenerationConfig.from_model_config(config)
-
-
-def prove_template(tokenizer: Any, folder: Path) -> None:
-    """Raise ModelError unless prompts open with one BOS and answers end where the model stops.
-
-    folder: of the base, whose generation config counts. The end may be the head of the next
-    turn (GLM-4 stops at `<|user|>`). A template that shows the answer in other words than it
-    was given is not judged.
-    """
-    chat = [{"role": "user", "content": _ASKED}, {"role": "assistant", "content": _ANSWERED}]
     _try_prompt(tokenizer, folder)
-    text = render(tokenizer, chat, add_generation_prompt=False)
-    _, found, behind = text.rpartition(_ANSWERED)
-    if not found:
-        return
-    stops = stop_ids(_generation_config(folder), tokenizer)
-    ids = tokenizer(behind, add_special_tokens=False)["input_ids"]
-    if stops.intersection(ids) or stops.intersection(_next_turn(tokenizer, chat)):
-        return
-    shown = ", ".join(repr(tokenizer.convert_ids_to_tokens(one)) for one in sorted(stops)) or "none"
-    added = [one for one in ids if one in tokenizer.added_tokens_decoder]
-    if added:
-        name = tokenizer.convert_ids_to_tokens(added[0])
-        raise ModelError(
-            f"{folder}: the chat template ends an answer with '{name}' (id {added[0]}), but the "
-            f"model stops only at {shown}: no answer would ever end. Add {added[0]} to "
-            "eos_token_id in its generation_config.json"
-        )
-    raise ModelError(
-        f"{folder}: the chat template writes no end behind an answer (the model stops at {shown}): "
-        "no answer would ever end. Write '{{ eos_token }}' behind the assistant's content in its "
-        "chat_template"
-    )
-
-
-def _next_turn(tokenizer: Any, chat: list[dict[str, str]]) -> list[int]:
-    """The ids between an answer and the question after it; none where the template minds."""
-    more = [*chat, {"role": "user", "content": _ASKED_NEXT}]
-    try:
-        text = render(tokenizer, more, add_generation_prompt=False)
-    except ModelError:
-        return []
-    between = text.rpartition(_ANSWERED)[2].partition(_ASKED_NEXT)[0]
-    return list(tokenizer(between, add_special_tokens=False)["input_ids"])
+    stops = find_stops(tokenizer, folder, adapter)
+    prove_end(tokenizer, stops, folder)
+    return stops
 
 
 def prove_trained_prompts(adapter: Path, tokenizer: Any) -> str | None:
@@ -125,8 +68,7 @@ def adapter_template(adapter: Path, tokenizer: Any) -> str | None:
     """The chat template saved beside an adapter, which it was trained with; None without one.
 
     Trainers save the tokenizer there. Raises ModelError when its files are damaged, when the
-    template cannot render a prompt, and when it writes tokens that the base's tokenizer does
-    not have: their embeddings are not in the base.
+    template cannot render a prompt, and when it writes tokens that `tokenizer` does not have.
     """
     file, saved = _saved_template(adapter)
     if saved is None:
@@ -135,8 +77,9 @@ def adapter_template(adapter: Path, tokenizer: Any) -> str | None:
     lost = [token for token in _added_tokens(adapter) if token not in known and token in saved]
     if lost:
         raise ModelError(
-            f"{adapter}: its chat template writes {', '.join(lost[:3])}, which the base's "
-            "tokenizer lacks: name the base it was trained on with --base"
+            f"{adapter}: its chat template writes {', '.join(lost[:3])}, tokens that were added in "
+            "training, and the tokenizer beside it cannot be read as a whole: put all files of the "
+            "tokenizer it was trained with beside it (tokenizer.save_pretrained)"
         )
     own, tokenizer.chat_template = tokenizer.chat_template, saved
     try:

@@ -183,7 +183,7 @@ def _template(spec: ModelSpec, adapter: Path | None, folder: Path) -> Finding:
 
     def prove() -> None:
         tokenizer = load_tokenizer(spec, folder, adapter=adapter)
-        prove_template(tokenizer, folder)
+        prove_template(tokenizer, folder, adapter)
         if adapter:
             how[0] = prove_trained_prompts(adapter, tokenizer)
 

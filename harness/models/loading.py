@@ -8,21 +8,34 @@ path taken is part of the identity.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError, first_line
-from harness.models.adapters import attach_adapter, check_card
+from harness.models.adapter_files import AdapterFiles, check_numbers, refuse_lost_start
+from harness.models.adapters import Start, attach_adapter, check_card, is_plain_lora
 from harness.models.chat_proof import adapter_template, prove_template, prove_trained_prompts
+from harness.models.control import Reference, refer
 from harness.models.hub import fetch_base, require_memory
 from harness.models.identity import base_hash, identify
 from harness.models.needs import free_memory_gib, measure
 from harness.models.quiet import quiet
 from harness.models.registry import base_folder, context_of, read_json
-from harness.models.template import install_template
+from harness.models.stops import Stops
+from harness.models.template import encode_prompt, install_template
+from harness.models.vocabulary import (
+    added_tokens,
+    own_tokenizer,
+    read_tokenizer,
+    refuse_ids_without_rows,
+    resize,
+    rows_of,
+    rows_wanted,
+    speaks_added,
+)
 from harness.specs import ModelSpec
 
 __all__ = ["LoadedModel", "base_hash", "load_model", "load_tokenizer"]
@@ -36,10 +49,16 @@ LARGE = 500_000_000  # parameters from which a CPU computes in bf16, for memory'
 _EXPANDED_SHARE = 0.25  # of free memory that float32 copies of the weights may take
 
 
+Chat = Sequence[Mapping[str, str]]  # messages with role and content
+
+
 @dataclass
 class LoadedModel:
     """A model in memory. `folder` holds the base, `identity` says what it all is.
 
+    `stops`: where answers end. `control_tokenizer`: that of the base, where it is asked in its
+    own chat format, since the adapter's has tokens that it lacks. `reference`: what the base
+    said before anything was attached. `start`: what an initialisation took from the base.
     `folded` are the linears that carry both arms, once `folding.fold_adapter` has run.
     `retired`: the base in it carries another adapter by now, or none.
     """
@@ -50,7 +69,11 @@ class LoadedModel:
     identity: dict[str, Any]
     folder: Path
     device: str
+    stops: Stops
     adapter: Path | None = None
+    control_tokenizer: Any = None
+    reference: Reference | None = None
+    start: Start | None = None
     folded: list[Any] = field(default_factory=list)
     retired: bool = False
 
@@ -91,7 +114,12 @@ class Prepared:
     sized: ModelSpec  # the same, with what its files say of its size
     folder: Path  # of the base
     adapter: Path | None
+    files: AdapterFiles | None  # of the adapter
+    plain: bool  # the base stays as it is under the adapter: see `adapters.is_plain_lora`
+    rows: int | None  # to which embeddings and head are resized; None: they stay
     tokenizer: Any
+    control_tokenizer: Any  # see LoadedModel
+    stops: Stops
     device: str
     dtype: Any  # of torch
 
@@ -107,20 +135,30 @@ class Base:
 
 
 def load_model(
-    spec: ModelSpec, *, adapter: Path | None = None, for_training: bool = False
+    spec: ModelSpec,
+    *,
+    adapter: Path | None = None,
+    for_training: bool = False,
+    probes: Sequence[Chat] = (),
 ) -> LoadedModel:
     """Load `spec`'s base in its quantisation, with its adapter attached and unmerged.
 
     adapter: a folder that takes precedence over `spec.adapter`. `for_training` leaves the
     base in training mode (so that no weight is packed for inference); the base's own
-    weights never want a gradient.
+    weights never want a gradient. probes: chats on which the base is tried before the
+    adapter is put on it, so that the control can be compared with it.
     Raises ModelError when weights, token, memory or disk are missing, when weights are
     pickled, when the adapter does not belong to the base, or when the chat template writes
     no single BOS, never stops, or is not that of the adapter's training.
     """
     prepared = prepare(spec, base_folder(spec) or fetch_base(spec), adapter=adapter)
     require_memory(prepared.sized)
-    return complete(load_base(prepared), prepared, for_training=for_training)
+    base = load_base(prepared)
+    reference = try_base(base, prepared, probes)
+    if reference and not prepared.plain and spec.quantisation != "none":
+        del base  # evaluated, its weights may be packed, and this adapter may take from them
+        base = load_base(prepared)
+    return complete(base, prepared, reference=reference, for_training=for_training)
 
 
 def prepare(spec: ModelSpec, folder: Path, *, adapter: Path | None = None) -> Prepared:
@@ -131,8 +169,11 @@ def prepare(spec: ModelSpec, folder: Path, *, adapter: Path | None = None) -> Pr
     spec = spec.model_copy(update={"context": _true_context(spec, folder)})
     refuse_pickles(folder)
     adapter = adapter or (Path(spec.adapter) if spec.adapter else None)
+    files = None
     if adapter:
         check_card(adapter, base=folder, spec=spec)
+        files = check_numbers(adapter)
+        refuse_lost_start(files, spec.quantisation)
     if adapter and spec.quantisation_source == "assumed":
         warnings.warn(
             f"{spec.name}: nothing says in which quantisation its adapter was trained; "
@@ -140,14 +181,23 @@ def prepare(spec: ModelSpec, folder: Path, *, adapter: Path | None = None) -> Pr
             stacklevel=3,
         )
     tokenizer = load_tokenizer(spec, folder, adapter=adapter)
-    prove_template(tokenizer, folder)
+    rows, control_tokenizer = None, None
+    if files:
+        plain_tokenizer = read_tokenizer(folder)
+        rows = rows_wanted(files, tokenizer, plain_tokenizer, folder=folder)
+        if speaks_added(tokenizer, added_tokens(tokenizer, plain_tokenizer)):
+            control_tokenizer = load_tokenizer(spec, folder)
+    stops = prove_template(tokenizer, folder, adapter)
+    refuse_ids_without_rows(tokenizer, rows or rows_of(folder), stops, adapter or folder)
     if adapter:
         prove_trained_prompts(adapter, tokenizer)
     sized = measure(spec, folder)
     device, dtype = _device_and_dtype(sized)
     return Prepared(
-        spec=spec, sized=sized, folder=folder, adapter=adapter, tokenizer=tokenizer,
-        device=device, dtype=dtype,
+        spec=spec, sized=sized, folder=folder, adapter=adapter, files=files,
+        plain=adapter is None or (is_plain_lora(adapter) and not rows), rows=rows,
+        tokenizer=tokenizer, control_tokenizer=control_tokenizer, stops=stops, device=device,
+        dtype=dtype,
     )  # fmt: skip
 
 
@@ -161,12 +211,30 @@ def load_base(prepared: Prepared) -> Base:
     return Base(model=model, device=prepared.device, dtype=prepared.dtype, path=path)
 
 
-def complete(base: Base, prepared: Prepared, *, for_training: bool = False) -> LoadedModel:
+def try_base(base: Base, prepared: Prepared, probes: Sequence[Chat]) -> Reference | None:
+    """What a base says on `probes` before an adapter is put on it; None without any.
+
+    Raises ModelError when its logits are no numbers.
+    """
+    tokenizer = prepared.control_tokenizer or prepared.tokenizer
+    prompts = [encode_prompt(tokenizer, chat)[1] for chat in probes]
+    return refer(base.model, base.device, prompts, folder=prepared.folder) if prompts else None
+
+
+def complete(
+    base: Base,
+    prepared: Prepared,
+    *,
+    reference: Reference | None = None,
+    for_training: bool = False,
+) -> LoadedModel:
     """Put the adapter on its base, in place. Raises ModelError when it does not fit."""
-    model = base.model
-    if prepared.adapter:
-        with quiet():
-            model = attach_adapter(model, prepared.adapter)
+    model, start = base.model, None
+    if prepared.adapter and prepared.files:
+        with quiet(), left_packed(model):
+            if prepared.rows:
+                resize(model, prepared.rows, prepared.files)
+            model, start = attach_adapter(model, prepared.adapter)
     model.train(for_training)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
@@ -177,8 +245,28 @@ def complete(base: Base, prepared: Prepared, *, for_training: bool = False) -> L
     )  # fmt: skip
     return LoadedModel(
         model=model, tokenizer=prepared.tokenizer, spec=prepared.spec, identity=identity,
-        folder=prepared.folder, device=base.device, adapter=prepared.adapter,
+        folder=prepared.folder, device=base.device, stops=prepared.stops,
+        adapter=prepared.adapter, control_tokenizer=prepared.control_tokenizer,
+        reference=reference, start=start,
     )  # fmt: skip
+
+
+@contextmanager
+def left_packed(model: Any) -> Iterator[None]:
+    """Keep bitsandbytes from unpacking 4-bit weights inside the block, where nothing is computed.
+
+    Its fused path on a CPU packs them at the first product. Every state_dict, which peft takes
+    to attach an adapter, would unpack them, and not to the last bit.
+    """
+    states: list[Any] = [getattr(weight, "quant_state", None) for weight in model.parameters()]
+    packed = [state for state in states if getattr(state, "packing_format_for_cpu", False)]
+    for state in packed:
+        state.packing_format_for_cpu = False
+    try:
+        yield
+    finally:
+        for state in packed:
+            state.packing_format_for_cpu = True
 
 
 def load_tokenizer(
@@ -186,22 +274,14 @@ def load_tokenizer(
 ) -> Any:
     """Load the tokenizer beside the base, with its chat template installed.
 
-    A template saved beside `adapter` goes before the base's: it is the one of its training.
-    Raises ModelError when the folder holds no tokenizer that can be read without remote code,
-    or when the adapter's template needs tokens that it lacks.
+    A tokenizer saved beside `adapter`, or a template alone, goes before the base's: it is the
+    one of its training. Raises ModelError when a folder holds no tokenizer that can be read
+    without remote code, or when the adapter's template needs tokens that it lacks.
     """
     folder = folder or base_folder(spec) or fetch_base(spec)
-    with quiet():
-        from transformers import AutoTokenizer
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
-            )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelError(
-                f"{folder}: no tokenizer can be read from it: {first_line(error)}"
-            ) from None
+    tokenizer = read_tokenizer(folder)
+    if adapter:
+        tokenizer = own_tokenizer(adapter, tokenizer) or tokenizer
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.models.adapters import is_plain_lora
 from harness.models.hub import cached_base, fetch_base, require_memory
 from harness.models.identity import base_hash, file_hash
 from harness.models.loading import (
     Base,
+    Chat,
     LoadedModel,
     Prepared,
     complete,
     load_base,
     prepare,
+    try_base,
 )
 from harness.models.registry import base_folder
 from harness.specs import ModelSpec
@@ -44,7 +44,9 @@ class Resident:
         self._bare: _Modules | None = None  # of the base, as it was loaded
         self._current: LoadedModel | None = None
 
-    def attach(self, spec: ModelSpec, adapter: Path | None = None) -> LoadedModel:
+    def attach(
+        self, spec: ModelSpec, adapter: Path | None = None, probes: Sequence[Chat] = ()
+    ) -> LoadedModel:
         """What `load_model` would return, on the base that is held where it is the same one.
 
         Every check of a fresh load is made. Another base is let go before this one is read.
@@ -53,23 +55,25 @@ class Resident:
         its files, or a plain one by the base that is held, leaves the one before it in force.
         """
         prepared = self._prepare(spec, adapter)
-        plain = prepared.adapter is None or is_plain_lora(prepared.adapter)
+        plain = prepared.plain
         key = _key(prepared)
         if self._base is None or key != self._key or not plain:
             self.release()
             require_memory(prepared.sized)
-            self._base, self._key = load_base(prepared), key
-            self._bare = _Modules(self._base.model)
-            self.loads += 1
-        assert self._bare is not None
-        before = _Modules(self._base.model)
+            self._read(prepared, key)
+        assert self._base is not None and self._bare is not None
+        before = _Modules(self._base.model) if plain else None  # or two bases would be held
         self._bare.restore()
         try:
-            with _left_packed(self._base.model):
-                loaded = complete(self._base, prepared)
+            reference = try_base(self._base, prepared, probes)
+            if reference and not plain and spec.quantisation != "none":
+                self._forget()  # as in `load_model`
+                self._read(prepared, key)
+            loaded = complete(self._base, prepared, reference=reference)
         except BaseException:
-            before.restore()
-            if not plain:
+            if before:
+                before.restore()
+            else:
                 self.release()
             raise
         self._retire()
@@ -87,6 +91,11 @@ class Resident:
         gc.collect()  # models hold themselves by rings of references
         if "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized():
             sys.modules["torch"].cuda.empty_cache()
+
+    def _read(self, prepared: Prepared, key: tuple[Any, ...]) -> None:
+        self._base, self._key = load_base(prepared), key
+        self._bare = _Modules(self._base.model)
+        self.loads += 1
 
     def _prepare(self, spec: ModelSpec, adapter: Path | None) -> Prepared:
         folder = base_folder(spec) or cached_base(spec)
@@ -127,24 +136,6 @@ class _Modules:
             for name, content in contents.items():
                 attributes[name].clear()
                 attributes[name].update(content)
-
-
-@contextmanager
-def _left_packed(model: Any) -> Iterator[None]:
-    """Keep bitsandbytes from unpacking 4-bit weights inside the block, where nothing is computed.
-
-    Its fused path on a CPU packs them at the first product. Every state_dict, which peft takes
-    to attach an adapter, would unpack them, and not to the last bit.
-    """
-    states: list[Any] = [getattr(weight, "quant_state", None) for weight in model.parameters()]
-    packed = [state for state in states if getattr(state, "packing_format_for_cpu", False)]
-    for state in packed:
-        state.packing_format_for_cpu = False
-    try:
-        yield
-    finally:
-        for state in packed:
-            state.packing_format_for_cpu = True
 
 
 def _contents(attributes: dict[str, Any]) -> dict[str, dict[Any, Any]]:

@@ -13,6 +13,7 @@ from harness.models.chat_proof import prove_template, prove_trained_prompts
 from harness.models.identity import base_hash
 from harness.models.loading import load_model, load_tokenizer
 from harness.models.registry import base_folder, resolve_model
+from harness.models.stops import TEMPLATE, only_by_template
 from harness.models.template import encode_prompt, render, template_hash
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
@@ -43,11 +44,14 @@ def set_card(folder, **entries):
 
 
 def add_tokens(folder, *tokens):
-    from transformers import AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.add_special_tokens({"additional_special_tokens": list(tokens)})
     tokenizer.save_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.save_pretrained(folder)
     return tokenizer.convert_tokens_to_ids(list(tokens))
 
 
@@ -57,17 +61,15 @@ def stop_at(folder, ids):
     path.write_text(json.dumps(config | {"eos_token_id": ids}))
 
 
-def test_an_answer_that_ends_with_a_token_nobody_stops_at_is_refused_until_somebody_does(base):
+def test_the_token_that_the_template_writes_behind_an_answer_ends_it_whoever_else_names_it(base):
     _, end = add_tokens(base, "<|im_start|>", "<|im_end|>")
     set_template(base, CHATML)
-    spec = resolve_model(str(base), quantisation="none")
-    with pytest.raises(
-        ModelError, match=rf"ends an answer with '<\|im_end\|>' \(id {end}\)"
-    ) as told:
-        load_model(spec)
-    assert "'</s>'" in str(told.value) and "generation_config.json" in str(told.value)
+    loaded = load_model(resolve_model(str(base), quantisation="none"))
+    assert set(loaded.stops) == {2, end} and loaded.stops[end] == (TEMPLATE,)
+    assert only_by_template(loaded.stops, loaded.tokenizer) == ["<|im_end|>"]
     stop_at(base, [2, end])
-    prove_template(load_tokenizer(spec), base)
+    stops = prove_template(loaded.tokenizer, base)
+    assert only_by_template(stops, loaded.tokenizer) == []
 
 
 def test_a_template_that_writes_no_end_is_refused(base):
@@ -183,8 +185,9 @@ def test_a_template_saved_beside_the_adapter_goes_before_the_bases(base, copy):
     (copy / "tokenizer.json").write_text(json.dumps(add))
     load_model(resolve_model(str(copy), base=str(base)))  # the template does not write it
     set_template(copy, CHATML)
-    with pytest.raises(ModelError, match=r"writes <\|im_end\|>, which the base's tokenizer lacks"):
+    with pytest.raises(ModelError, match=r"<\|im_end\|>: added to the tokenizer in") as told:
         load_model(resolve_model(str(copy), base=str(base)))
+    assert "save_embedding_layers=True" in str(told.value) and "--base" not in str(told.value)
 
 
 def set_tokens(folder, text):
