@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.seeds import derive_seed
+from harness.verify import seal_by_hand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,8 +151,10 @@ def write_folder(verdicts: int, folder: Path) -> None:
             answer, verdict = answer_and_verdict(i, row, rng)
             answers.write(json.dumps(answer, sort_keys=True) + "\n")
             graded.write(json.dumps(verdict, sort_keys=True) + "\n")
-    about = {"format": 1, "started": "2026-01-01", "finished": "2026-01-01", "model": "made"}
-    (folder / "run.json").write_text(json.dumps(about))
+    (folder / "plan.jsonl").write_text("")  # the reading of a plan is no matter of verdicts
+    about = {"started": "2026-01-01", "finished": "2026-01-01", "model": "made"}
+    (folder / "run.json").write_text("{}")
+    seal_by_hand(folder, **about)
     (folder / "done").write_text(str(verdicts))
 
 
@@ -231,12 +234,13 @@ def write_second(folder: Path) -> Path:
     """A second run beside the first: the same answers, every seventh hallucination gone."""
     second = folder.with_name(folder.name + "-second")
     second.mkdir(exist_ok=True)
-    for name in ("questions.jsonl", "answers.jsonl", "run.json"):
+    for name in ("questions.jsonl", "answers.jsonl", "plan.jsonl", "run.json"):
         if not (second / name).exists():
             os.link(folder / name, second / name)
     with (folder / "verdicts.jsonl").open() as lines, (second / "verdicts.jsonl").open("w") as out:
         for number, line in enumerate(lines):
             out.write(line if number % 7 else line.replace('"hallucinated"', '"grounded"'))
+    seal_by_hand(second)
     return second
 
 

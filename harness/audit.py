@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import speed
-from harness.errors import UsageError
+from harness.errors import DamageError, UsageError
 from harness.execute import Executed, OnProgress, Progress, execute
 from harness.executors.ray_backend import open_on_ray
 from harness.executors.ray_session import RayOptions
@@ -32,7 +32,7 @@ from harness.opening import (
 )
 from harness.plan import Messages, Plan, make_plan
 from harness.records import Exposure, Question, Variant
-from harness.store import EXPOSURE, PLAN, QUESTIONS, RUN, WORLD, RunFolder, records_text
+from harness.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
 from harness.trained_on import (
     DEFAULT_RECIPE,
     DEFAULT_STORY,
@@ -306,24 +306,36 @@ def _open_run(
 ) -> RunFolder:
     """The unfinished run of this plan, with what was found this time, or a new one."""
     settings, name = subject.settings, subject.spec.name
-    if not settings.fresh:
-        unfinished = RunFolder.find_unfinished(settings.out, model=name, plan_hash=plan.hash)
-        if unfinished:
-            note(f"going on with {unfinished}")
-            run = RunFolder.resume(unfinished)
-            run.write_json(RUN, {**run.about(), **opened.found})
-            run.warn(_warnings(subject, opened))
-            return run
+    files = {
+        WORLD: json.dumps(subject.world.to_data(), ensure_ascii=False, indent=1) + "\n",
+        EXPOSURE: json.dumps(subject.exposure, ensure_ascii=False, indent=1) + "\n",
+        QUESTIONS: records_text(subject.questions),
+        PLAN: records_text(plan.requests),
+    }
+    found = [] if settings.fresh else RunFolder.find_unfinished(
+        settings.out, model=name, plan_hash=plan.hash, passed_over=note
+    )  # fmt: skip
+    for unfinished in found:
+        try:
+            run = RunFolder.resume(unfinished, files=files)
+        except DamageError as error:  # it must not stand in the way of the same plan for ever
+            note(f"{unfinished} is passed over: {error}")
+            continue
+        try:
+            run.keep_whole_shards(plan.expected())
+        except DamageError as error:
+            run.close()
+            note(f"{unfinished} is passed over: {error}")
+            continue
+        note(f"going on with {unfinished}")
+        run.update(**opened.found)
+        run.warn(_warnings(subject, opened))
+        return run
     run = RunFolder.create(
         settings.out,
         model=name,
         plan_hash=plan.hash,
-        files={
-            WORLD: json.dumps(subject.world.to_data(), ensure_ascii=False, indent=1) + "\n",
-            EXPOSURE: json.dumps(subject.exposure, ensure_ascii=False, indent=1) + "\n",
-            QUESTIONS: records_text(subject.questions),
-            PLAN: records_text(plan.requests),
-        },
+        files=files,
         run=_about(subject, plan, opened),
     )
     note(f"run folder {run.path}")

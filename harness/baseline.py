@@ -5,16 +5,16 @@ A small file in the folder of the runs, `baseline.json`, that can be committed.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError, UsageError
-from harness.files import write_json
+from harness.files import Unreadable, make_folder, named, read_object, write_json
 from harness.pairing import read_audit
 
 FILE = "baseline.json"
+_MEND = "remove it and pin a run with 'bordor baseline set RUN'"
 
 
 def pin(run: Path, out: Path) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def pin(run: Path, out: Path) -> dict[str, Any]:
         "grader": audit.grader,
         "finished": audit.about.get("finished"),
     }
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_json(out / FILE, data)
     return data
 
@@ -53,14 +53,15 @@ def pinned(out: Path) -> Path:
 def read_pin(out: Path) -> dict[str, Any]:
     """What baseline.json says. Raises UsageError without one, StoreError when it is damaged."""
     path = out / FILE
-    if not path.is_file():
-        raise UsageError(
-            f"no baseline is pinned in {out}: name one (BASELINE=...), "
-            "or pin it with 'bordor baseline set RUN'"
-        )
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        str(data["run"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: damaged: {error}; 'bordor baseline set RUN' mends it") from None
+        data = read_object(path)
+    except Unreadable as error:
+        if error.missing:
+            raise UsageError(
+                f"no baseline is pinned in {out}: name one (BASELINE=...), "
+                "or pin it with 'bordor baseline set RUN'"
+            ) from None
+        raise StoreError(f"{path}: damaged: {error}; {_MEND}") from None
+    if not isinstance(data.get("run"), str) or "\0" in data["run"]:
+        raise StoreError(f"{path}: damaged: 'run' is {named(data.get('run'))}, no path; {_MEND}")
     return data

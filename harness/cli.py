@@ -44,7 +44,8 @@ from harness.commands.gate import gate
 from harness.commands.grade import grade
 from harness.commands.review import review
 from harness.commands.validate import validate
-from harness.errors import UsageError
+from harness.commands.verify import verify
+from harness.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from harness.audit import Settings
@@ -167,7 +168,7 @@ def report(run: Run, out: Out = Path("reports")) -> None:
     from harness.grade import rereport
 
     path = find_run(run, out)
-    rereport(path)
+    rereport(path, on_note=noter(open_console(err=True)))
     show_summary(path)
 
 
@@ -182,11 +183,17 @@ def view(run: Run, out: Out = Path("reports")) -> None:
 @told
 def ls(out: Out = Path("reports")) -> None:
     """List the runs, oldest first."""
+    from harness.report.clean import printable
     from harness.store import RunFolder, list_runs
 
-    rows = []
+    rows, damaged = [], []
     for path in list_runs(out):
-        about = RunFolder.open(path).about()
+        try:
+            about = RunFolder.open(path).about()
+        except StoreError as error:
+            damaged.append(str(error))
+            rows.append([str(path), None, None, None, "damaged"])
+            continue
         answers = about.get("plan", {}).get("answers")
         state = "finished" if about.get("finished") else "unfinished"
         rows.append([str(path), about.get("story"), about.get("recipe"), answers, state])
@@ -194,6 +201,8 @@ def ls(out: Out = Path("reports")) -> None:
         typer.echo(f"no runs in {out}; 'bordor audit' makes one")
         return
     print_table(("run", "story", "recipe", "answers", "state"), rows)
+    for why in damaged:
+        typer.echo(f"bordor: {printable(why)}", err=True)
 
 
 @app.command()
@@ -287,6 +296,7 @@ app.command()(told(doctor))
 app.command()(told(validate))
 app.command()(told(grade))
 app.command()(told(review))
+app.command()(told(verify))
 app.command()(told(compare))
 app.command()(told(gate))
 app.add_typer(baseline)

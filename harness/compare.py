@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.files import write_json, write_text
+from harness.files import make_folder, write_json, write_text
 from harness.pairing import Audit, check_pairable, read_audit, same_model
 from harness.records import Verdict
 from harness.seeds import content_hash
@@ -68,7 +68,7 @@ def compare(
     sides = [read_audit(path) for path in first], [read_audit(path) for path in second]
     data = comparison(*sides, margin=margin)
     folder = to or out / FOLDER / _name(*sides, margin)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_json(folder / "compare.json", data)
     write_text(folder / "compare.md", compare_markdown(data))
     write_text(folder / "compare.html", compare_html(data))

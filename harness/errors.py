@@ -10,7 +10,8 @@ BordorError              exit 1   something is missing or broken outside the cod
 ├── BackendError         exit 1   generation failed
 ├── GradingError         exit 1   an answer cannot be graded at all (a bug or bad input)
 ├── PairingError         exit 1   two runs cannot be compared; what differs, or is missing
-└── StoreError           exit 1   a run folder is missing, damaged or finished
+└── StoreError           exit 1   a run folder is missing or finished; a place cannot be written
+    └── DamageError      exit 1   a file of a run is missing, damaged or not as it was written
 
 The command line catches BordorError, prints the message without a traceback and
 exits with `exit_code`. Anything else is a bug and shows its traceback.
@@ -64,7 +65,11 @@ class GradingError(BordorError):
 
 
 class StoreError(BordorError):
-    """A run folder cannot be read or written."""
+    """A run folder cannot be read or written, or another place cannot be written."""
+
+
+class DamageError(StoreError):
+    """A file of a run folder is missing, damaged or not as it was written."""
 
 
 class PairingError(BordorError):

@@ -14,7 +14,7 @@ import itertools
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -22,6 +22,7 @@ from harness.bounded import MAX_BYTES, parse_json, parse_toml
 from harness.errors import StoreError
 
 MAX_LINE = 1 << 26  # bytes of one line of JSONL: the longest answers are far below a MiB
+_PIECE = 1 << 20  # bytes read at a time
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -108,15 +109,28 @@ def read_toml(path: Path, *, most: int = MAX_BYTES) -> dict[str, Any]:
         raise Unreadable(str(error)) from None
 
 
-def read_lines(path: Path, *, longest: int = MAX_LINE) -> Iterator[bytes]:
-    """The lines of a regular file one by one, each with its end. Raises Unreadable."""
+def read_lines(
+    path: Path, *, longest: int = MAX_LINE, seen: Callable[[bytes], object] | None = None
+) -> Iterator[bytes]:
+    """The lines of a regular file one by one, without their ends. Raises Unreadable.
+
+    seen: given every byte of the file, piece by piece, as it is read.
+    """
     with open_regular(path) as file, _readable():
-        number = 0
-        while line := file.readline(longest + 1):
-            number += 1
-            if len(line) > longest:
-                raise Unreadable(f"line {number} is longer than {longest:,} bytes")
-            yield line
+        number, rest = 1, b""
+        while piece := file.read(_PIECE):
+            if seen:
+                seen(piece)
+            could_be_long = len(rest) + len(piece) > longest
+            *lines, rest = (rest + piece).split(b"\n")
+            if could_be_long:
+                for at, line in enumerate((*lines, rest)):
+                    if len(line) > longest:
+                        raise Unreadable(f"line {number + at} is longer than {longest:,} bytes")
+            yield from lines
+            number += len(lines)
+        if rest:
+            yield rest
 
 
 def named(value: Any) -> str:
@@ -194,6 +208,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write `data` as JSON for people: indented, keys in the given order. Raises StoreError."""
     write_text(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Append to a file, which is made where it is not there. Raises StoreError."""
+    with told_writing(path):
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8") as file:
+            file.write(text)
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import PairingError
-from harness.files import write_json, write_text
+from harness.errors import DamageError, PairingError, StoreError
+from harness.files import append_text, make_folder, write_json, write_text
 from harness.pairing import Audit, differences, read_audit
 from harness.policy import PolicySpec, RuleSpec
 from harness.seeds import content_hash
@@ -46,6 +46,7 @@ class Gated:
 
     folder: Path
     data: dict[str, Any]
+    unwritten: str | None = None  # why the step's summary was not written
 
     @property
     def exit_code(self) -> int:
@@ -80,8 +81,8 @@ def gate(
 
     out: the folder of the runs; to: where the files go, `out`/gate/... where None. Where
     $GITHUB_STEP_SUMMARY names a file, gate.md is appended to it.
-    Raises StoreError for what is no run folder or is damaged; runs that cannot be paired
-    end as incomplete instead.
+    Raises StoreError for what is no run folder, and where the files cannot be written; runs
+    that cannot be paired, or whose files are not as they were written, end as incomplete.
     """
     from harness.report.gate_outputs import gate_junit, gate_markdown
 
@@ -94,22 +95,29 @@ def gate(
     }
     data["exit_code"] = EXIT_CODES[data["outcome"]]
     folder = to or out / FOLDER / _name(baseline, candidate, policy)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     text = gate_markdown(data)
     write_json(folder / "gate.json", data)
     write_text(folder / "gate.md", text)
     write_text(folder / "junit.xml", gate_junit(data))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
-    return Gated(folder=folder, data=data)
+    unwritten = _append(Path(summary), text + "\n") if summary else None
+    return Gated(folder=folder, data=data, unwritten=unwritten)
+
+
+def _append(path: Path, text: str) -> str | None:
+    """Append to the step's summary; says what is wrong where it cannot be: the verdict stands."""
+    try:
+        append_text(path, text)
+    except StoreError as error:
+        return f"$GITHUB_STEP_SUMMARY: {error}"
+    return None
 
 
 def decide(baseline: Path, candidate: Path, policy: PolicySpec) -> dict[str, Any]:
     """The outcome with its rules, notes and warnings, as plain data.
 
-    Raises StoreError for what is no run folder or is damaged.
+    Raises StoreError for what is no run folder.
     """
     try:
         first, second = read_audit(baseline), read_audit(candidate)
@@ -119,7 +127,7 @@ def decide(baseline: Path, candidate: Path, policy: PolicySpec) -> dict[str, Any
             raise PairingError(f"the runs cannot be paired: {told}")
         itself = _is_itself(first, second)
         cases = [case for rule in policy.rule for case in _cases(rule, first, second, itself)]
-    except PairingError as error:
+    except (PairingError, DamageError) as error:
         return {"outcome": INCOMPLETE, "reason": str(error), "notes": [], "rules": [
             {"id": rule.id, "title": rule.title or rule.id, "outcome": INCOMPLETE,
              "reason": str(error)} for rule in policy.rule]}  # fmt: skip

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from harness import __version__
 from harness.errors import StoreError
 from harness.execute import OnProgress, Progress
-from harness.records import Answer, Exposure, GradedAnswer, Question, Request
-from harness.store import ANSWERS, EXPOSURE, PLAN, QUESTIONS, VERDICTS, WORLD, RunFolder
-from harness.world.graph import World
+from harness.records import GradedAnswer, Request
+from harness.store import ANSWERS, PLAN, RUN, SUMMARY, VERDICTS, RunFolder
+from harness.verify import (
+    SEAL_IT,
+    SEALED_LATE,
+    adopt,
+    check_run,
+    planned_answers,
+    read_exposure,
+    read_questions,
+    read_world,
+)
 
 REPORT_EVERY = 500  # verdicts
 
@@ -22,17 +33,15 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
     """
     from harness.grading.grader import WorldGrader, grade_run
 
-    kept: dict[str, str] = run.read_json(EXPOSURE)
-    exposure = {fact_id: Exposure(value) for fact_id, value in kept.items()}
-    grader = WorldGrader(read_world(run), exposure)
-    questions = list(run.read_records(QUESTIONS, Question))
     requests = list(run.read_records(PLAN, Request))
+    questions = read_questions(run, requests)
+    grader = WorldGrader(read_world(run), read_exposure(run))
     total = sum((1 + request.samples) * len(request.cells) for request in requests)
     report = on_progress or (lambda progress: None)
     counts: Counter[str] = Counter()
 
     def watched() -> Iterator[GradedAnswer]:
-        answers = run.read_records(ANSWERS, Answer)
+        answers = planned_answers(run, requests)
         for graded in grade_run(answers, requests, questions, grader):
             counts[graded.verdict.value] += 1
             done = counts.total()
@@ -42,36 +51,54 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
 
     report(Progress(stage="grade", done=0, total=total, unit="verdicts"))
     run.write_records(VERDICTS, watched())
+    if run.sealed:
+        run.seal(ANSWERS)
     return counts
 
 
-def regrade(path: Path, *, on_progress: OnProgress | None = None) -> Counter[str]:
+def regrade(
+    path: Path,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> Counter[str]:
     """Grade a finished run again and write its reports again, without the model.
 
+    on_note: told in a sentence where what run.json says of the files is new.
     Raises StoreError when the run is unfinished or damaged.
     """
     from harness.report.build import write_reports
 
+    note = on_note or (lambda text: None)
     with open_finished(path) as run:
+        if not run.sealed:
+            adopt(run)
+            note(f"{path}: sealed from now on, as it was found: {SEALED_LATE}")
+        before = run.seals().get(VERDICTS)
+        check_run(run, read=(ANSWERS, VERDICTS, SUMMARY))
         counts = grade(run, on_progress=on_progress)
+        after = run.seals()[VERDICTS]
+        if before not in (None, after):
+            note(f"{path / VERDICTS}: new verdicts, their hash {after.sha256[:12]} is now in {RUN}")
+            earlier = run.about().get("regraded", [])
+            now = f"{datetime.now(UTC).isoformat(timespec='seconds')}"
+            was = {"at": now, "bordor": __version__, "verdicts_before": before.to_data()}
+            run.update(regraded=[*earlier, was])
         write_reports(path)
     return counts
 
 
-def rereport(path: Path) -> None:
-    """Write the reports of a finished run again from its verdicts. Raises StoreError."""
+def rereport(path: Path, *, on_note: Callable[[str], None] | None = None) -> None:
+    """Write the reports of a finished run again from its verdicts. Raises StoreError.
+
+    on_note: told where nothing shows that the files are as they were written.
+    """
     from harness.report.build import write_reports
 
-    with open_finished(path):
+    with open_finished(path) as run:
+        if on_note and not run.sealed:
+            on_note(f"{path}: {SEAL_IT}")
         write_reports(path)
-
-
-def read_world(run: RunFolder) -> World:
-    """The world of a run. Raises StoreError when world.json holds none."""
-    try:
-        return World.from_data(run.read_json(WORLD))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise StoreError(f"{run.path / WORLD}: holds no world: {error}") from None
 
 
 def open_finished(path: Path) -> RunFolder:

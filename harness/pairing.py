@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import PairingError, StoreError
-from harness.records import GradedAnswer, Question, Verdict
+from harness.errors import PairingError
+from harness.records import Answer, GradedAnswer, Question
 from harness.stats.tables import scored, verdict_table
-from harness.store import ANSWERS, QUESTIONS, VERDICTS, RunFolder
+from harness.store import ANSWERS, QUESTIONS, SUMMARY, VERDICTS, RunFolder
+from harness.verify import SEALED_LATE, check_believable, check_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Of a verdict all but its claims.
-_GRADED = ("question_id", "variant", "request_id", "arm", "sample", "suite", "cluster",
-           "verdict", "correct", "reason", "grader")  # fmt: skip
 # What makes a model the one it is: equal in two audits of one model.
 IDENTITY = ("base_hash", "revision", "adapter_hash", "quantisation", "double_quantisation",
             "template_hash")  # fmt: skip
@@ -66,23 +63,19 @@ class Audit:
     @cached_property
     def texts(self) -> dict[tuple[str, int], str]:
         """Answers by request id and sample; read when first asked for."""
-        return {
-            (found["request_id"], found["sample"]): found["text"]
-            for found in _read_lines(self.path / ANSWERS, ("request_id", "sample", "text"))
-        }
+        answers = RunFolder.open(self.path).read_records(ANSWERS, Answer)
+        return {(one.request_id, one.sample): one.text for one in answers}
 
     def digest(self) -> str:
         """Of all answers and verdicts."""
-        found = sha256()
-        for name in (ANSWERS, VERDICTS):
-            found.update((self.path / name).read_bytes())
-        return found.hexdigest()
+        return " ".join(self.about["files"][name]["sha256"] for name in (ANSWERS, VERDICTS))
 
 
 def read_audit(path: Path) -> Audit:
     """Read a finished run.
 
-    Raises StoreError when `path` is no run folder or a file is damaged; PairingError when
+    Raises StoreError when `path` is no run folder, DamageError when a file of it is not as it
+    was written (or nothing shows that it is); PairingError when
     the run is unfinished, empty, graded by several versions, or has no scored answer.
     """
     folder = RunFolder.open(path)
@@ -91,7 +84,9 @@ def read_audit(path: Path) -> Audit:
         raise PairingError(
             f"{path}: this run is unfinished; go on with it first: {about.get('command')}"
         )
-    graded = _read_verdicts(path)
+    check_believable(folder)
+    check_run(folder, read=(QUESTIONS, VERDICTS, SUMMARY))
+    graded = _read_verdicts(folder)
     if not any(row.arm == "adapter" for row in graded):
         raise PairingError(
             f"{path}: the run is empty, it has no verdict on an answer of its model; "
@@ -114,40 +109,10 @@ def read_audit(path: Path) -> Audit:
     return Audit(path=path, about=about, questions=questions, table=table)
 
 
-def _read_verdicts(path: Path) -> list[GradedAnswer]:
-    try:
-        return [
-            GradedAnswer(**{**found, "verdict": Verdict(found["verdict"])})
-            for found in _read_lines(path / VERDICTS, _GRADED)
-        ]
-    except ValueError as error:
-        raise StoreError(
-            f"{path / VERDICTS}: {error}; grade the run again with 'bordor grade RUN'"
-        ) from None
-
-
-def _read_lines(path: Path, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """These keys of every line of a JSONL file: token ids and claims are many, and not needed.
-
-    Raises StoreError naming file and line.
-    """
-    from pydantic_core import from_json  # three times as fast as json.loads
-
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    data = from_json(line)
-                    yield {key: data[key] for key in keys}
-                except (TypeError, ValueError, KeyError) as error:
-                    raise StoreError(
-                        f"{path}:{number}: damaged record: {error}; "
-                        "grade the run again with 'bordor grade RUN', or audit again"
-                    ) from None
-    except FileNotFoundError:
-        raise StoreError(
-            f"{path}: no such file; grade the run with 'bordor grade RUN', or audit again"
-        ) from None
+def _read_verdicts(folder: RunFolder) -> list[GradedAnswer]:
+    """The verdicts without their claims, which are many and not needed."""
+    read = folder.read_records(VERDICTS, GradedAnswer)
+    return [replace(one, claims=()) if one.claims else one for one in read]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +145,9 @@ def differences(first: Sequence[Audit], second: Sequence[Audit]) -> Apart:
             a, b = (side.about.get("sampling", {}).get(key, "not set") for side in (one, other))
             if a != b:
                 unlike.append(f"{title} differs: {a} in {one.label}, {b} in {other.label}")
+        late = [side.label for side in (one, other)
+                if side.about.get("verified_from") == "regrade"]  # fmt: skip
+        warnings += [f"{label}: {SEALED_LATE}" for label in late]
         changed = sum(
             one.questions[key].exposure != other.questions[key].exposure
             for key in one.questions.keys() & other.questions.keys()

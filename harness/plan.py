@@ -242,6 +242,12 @@ def cut(requests: Sequence[Request], size: int = SHARD_REQUESTS) -> list[list[Re
     return [list(requests[start:end]) for start, end in itertools.pairwise(ends) if start < end]
 
 
+def plan_hash(requests: Sequence[Request], identity: Mapping[str, Any]) -> str:
+    """The hash of the plan of these requests, in plan order; identity: as for `make_plan`."""
+    arms = [list(arm) for _, arm in itertools.groupby(requests, key=lambda one: one.arm)]
+    return _hash([shard for arm in arms for shard in cut(arm)], identity)
+
+
 def _hash(shards: Sequence[Sequence[Request]], identity: Mapping[str, Any]) -> str:
     lines = ["\n".join(to_json(request) for request in shard) for shard in shards]
     about = json.dumps(identity, sort_keys=True, ensure_ascii=False, default=str)

@@ -7,32 +7,43 @@
 
 A shard is the unit of resume: its answers are appended in one piece, and what a killed
 process left of an unfinished shard is cut off before the next one is written.
+
+Files are sealed: run.json holds the hash of every other one and its own (`seals`). What is
+read is checked against it, and what does not fit is a DamageError that names the file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from harness.errors import StoreError
+from harness.bounded import parse_json
+from harness.errors import DamageError, StoreError
 from harness.files import (
+    MAX_LINE,
+    Unreadable,
     atomic_file,
     make_folder,
+    open_regular,
+    read_bytes,
+    read_lines,
     sync_folder,
     told_writing,
-    write_json,
     write_text,
 )
-from harness.records import Answer, from_json, to_json
+from harness.records import Answer, from_json, reader, to_json
+from harness.seals import Seal, Sealer, canonical, check_about, digest_of, seal_of, sealed_text
 
-FORMAT = 1  # of the run folder; raised when old code could not read a new folder
+FORMAT = 2  # of the run folder; raised when old code could not read a new folder
+UNSEALED = 1  # the format before files were sealed: read, but believed by no gate
 RUN, PLAN, ANSWERS, VERDICTS = "run.json", "plan.jsonl", "answers.jsonl", "verdicts.jsonl"
 QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
     "questions.jsonl",
@@ -43,6 +54,7 @@ QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
 LOCK = ".lock"
 _AHEAD = ".ahead-{:06d}.jsonl"  # a shard that was done before an earlier one
 _ELSEWHERE = "name another place with --out"
+_AHEAD_NAME = re.compile(r"^\.ahead-(\d{6})\.jsonl$")
 _RUN_NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{12}(-\d+)?$")
 
 Kind = TypeVar("Kind")
@@ -84,18 +96,20 @@ class RunFolder:
         """
         parent = out / slug(model)
         hidden = parent / f".making-{plan_hash}-{os.getpid()}"
+        started = datetime.now(UTC)
+        seals = {name: sealed_text(text).to_data() for name, text in files.items()}
+        about = {"format": FORMAT, "started": started.isoformat(), "finished": None, **run,
+                 "files": seals, "verified_from": "audit"}  # fmt: skip
         try:
             make_folder(parent, remedy=_ELSEWHERE)
             with told_writing(parent, remedy=_ELSEWHERE):
                 _sweep(parent, plan_hash)
                 hidden.mkdir()
             lock = _take_lock(hidden)
-            started = datetime.now(UTC)
             for name, text in files.items():
                 write_text(hidden / name, text)
             write_text(hidden / ANSWERS, "")
-            about = {"format": FORMAT, "started": started.isoformat(), "finished": None, **run}
-            write_json(hidden / RUN, about)
+            cls(hidden)._write_about(about)
             with told_writing(parent, remedy=_ELSEWHERE):
                 path = _rename_to_free(hidden, parent, f"{started:%Y%m%dT%H%M%SZ}-{plan_hash}")
         except StoreError as error:
@@ -105,39 +119,72 @@ class RunFolder:
         return cls(path, lock)
 
     @classmethod
-    def find_unfinished(cls, out: Path, *, model: str, plan_hash: str) -> Path | None:
-        """The newest unfinished run of this plan under `out`, or None."""
+    def find_unfinished(
+        cls,
+        out: Path,
+        *,
+        model: str,
+        plan_hash: str,
+        passed_over: Callable[[str], object] = lambda sentence: None,
+    ) -> list[Path]:
+        """The unfinished runs of this plan under `out`, newest first.
+
+        passed_over: told of every one that is damaged.
+        """
         parent = out / slug(model)
-        found = [path for path in list_runs(out) if path.parent == parent]
-        for path in reversed(found):
-            same_plan = plan_hash in path.name.split("-")[1:2]
-            if same_plan and not cls(path).finished:
-                return path
-        return None
+        found = []
+        for path in reversed(list_runs(out)):
+            if path.parent != parent or plan_hash not in path.name.split("-")[1:2]:
+                continue
+            try:
+                if not cls(path).finished:
+                    found.append(path)
+            except StoreError as error:
+                passed_over(f"{path} is passed over: {error}")
+        return found
 
     @classmethod
-    def resume(cls, path: Path) -> RunFolder:
+    def resume(cls, path: Path, *, files: Mapping[str, str] | None = None) -> RunFolder:
         """Open an unfinished run for writing.
 
-        Raises StoreError when another process is writing it, or when it is finished.
+        files: what those of the start must hold.
+        Raises DamageError when they hold something else, StoreError when another process is
+        writing the run, or when it is finished.
         """
         run = cls.open(path).locked()
-        if run.finished:
+        try:
+            if run.finished:
+                raise StoreError(f"{path}: this run is finished; a new one starts with --fresh")
+            run._start_anew(files or {})
+        except StoreError:
             run.close()
-            raise StoreError(f"{path}: this run is finished; a new one starts with --fresh")
+            raise
         return run
+
+    def _start_anew(self, files: Mapping[str, str]) -> None:
+        """Check the files of the start and forget the seals of the others."""
+        seals = {name: sealed_text(text) for name, text in files.items()}
+        for name, seal in seals.items():
+            if seal_of(self.path / name) != seal:
+                raise self.damaged(name, "not what this audit would ask")
+        about = self.about()
+        known = {} if self.sealed else {name: seal.to_data() for name, seal in seals.items()}
+        for name, kept in about.get("files", {}).items():
+            if name not in (ANSWERS, VERDICTS, SUMMARY):
+                known[name] = kept
+        self._write_about({"verified_from": "audit", **about, "format": FORMAT, "files": known})
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open a run for reading. Raises StoreError when `path` is no run folder."""
-        if not (path / RUN).is_file():
+        if not (path / RUN).exists() and not _RUN_NAME.match(path.name):
             raise StoreError(
                 f"{path}: no run folder (it has no {RUN}); 'bordor ls' lists the runs there are"
             )
         run = cls(path)
-        if run.about().get("format") != FORMAT:
+        if run.about()["format"] not in (UNSEALED, FORMAT):
             raise StoreError(
-                f"{path / RUN}: format {run.about().get('format')!r} is not {FORMAT}: "
+                f"{path / RUN}: format {run.about()['format']!r} is not {FORMAT}: "
                 "the run was written by another version of bordor; audit again"
             )
         return run
@@ -162,10 +209,15 @@ class RunFolder:
     # What the run is
 
     def about(self) -> dict[str, Any]:
-        """What run.json says. Raises StoreError when it is damaged."""
-        data = self.read_json(RUN)
-        if not isinstance(data, dict):
-            raise StoreError(f"{self.path / RUN}: damaged: no JSON object; {_remedy(RUN)}")
+        """What run.json says. Raises DamageError when it is missing, damaged or was edited."""
+        path = self.path / RUN
+        try:
+            data = parse_json(read_bytes(path))
+            check_about(data)
+        except ValueError as error:
+            raise self.damaged(RUN, f"damaged: {error}") from None
+        if data["format"] != UNSEALED and data.get("digest") != digest_of(data):
+            raise self.damaged(RUN, "edited since bordor wrote it: its digest is another")
         return data
 
     @property
@@ -173,60 +225,126 @@ class RunFolder:
         """Whether the run has ended and may not be written again, reports apart."""
         return self.about().get("finished") is not None
 
+    @property
+    def sealed(self) -> bool:
+        """Whether run.json says what the other files must hold."""
+        return self.about()["format"] != UNSEALED
+
+    def seals(self) -> dict[str, Seal]:
+        """The seals of the files, by name; none where the run was written before there were."""
+        return {name: Seal(**kept) for name, kept in self.about().get("files", {}).items()}
+
     def warn(self, sentences: Sequence[str]) -> None:
         """Add to the warnings in run.json; each stands there once."""
-        about = self.about()
-        known = about.get("warnings", [])
+        known = self.about().get("warnings", [])
         new = [sentence for sentence in sentences if sentence not in known]
         if new:
-            self.write_json(RUN, {**about, "warnings": [*known, *new]})
+            self.update(warnings=[*known, *new])
 
     def finalise(self, **results: Any) -> None:
         """Write in run.json that the run has ended, with `results` beside it."""
-        finished = datetime.now(UTC).isoformat()
-        self.write_json(RUN, {**self.about(), **results, "finished": finished})
+        unsealed = [name for name in (ANSWERS, VERDICTS) if name not in self.seals()]
+        self.seal(*(name for name in unsealed if (self.path / name).is_file()))
+        self.update(**results, finished=datetime.now(UTC).isoformat())
+
+    def update(self, **changes: Any) -> None:
+        """Write run.json anew with some keys changed. Raises StoreError."""
+        self._write_about({**self.about(), **changes})
+
+    def seal(self, *names: str) -> None:
+        """Write into run.json what these files hold now. Raises DamageError for one unreadable."""
+        files = self.about().get("files", {})
+        try:
+            files |= {name: seal_of(self.path / name).to_data() for name in names}
+        except Unreadable as error:
+            raise self.damaged(names[0], str(error)) from None
+        self.update(files=files)
+
+    def _write_about(self, about: Mapping[str, Any]) -> None:
+        data = {key: value for key, value in about.items() if key != "digest"}
+        if data["format"] != UNSEALED:
+            data["digest"] = digest_of(data)
+        write_text(self.path / RUN, canonical(data, indent=1) + "\n")
 
     # Files
 
-    def read_json(self, name: str) -> Any:
-        """Read one JSON file. Raises StoreError when it is missing or damaged."""
+    def damaged(self, name: str, what: str, *, line: int | None = None) -> DamageError:
+        """The error that says what is wrong with a file, and the way on."""
+        where = f"{self.path / name}" + (f":{line}" if line else "")
+        return DamageError(f"{where}: {what}; {_remedy(name)}")
+
+    def check(self, name: str, seal: Seal) -> None:
+        """Raise DamageError where a file that holds `seal` does not hold what run.json says."""
+        kept = self.seals().get(name)
+        if kept is not None and kept != seal:
+            raise self.damaged(name, kept.told(seal))
+
+    def read_bytes(self, name: str) -> bytes:
+        """A whole file, checked against its seal. Raises DamageError."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise StoreError(f"{self.path / name}: no such file; {_remedy(name)}") from None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise StoreError(f"{self.path / name}: damaged: {error}; {_remedy(name)}") from None
+            data = read_bytes(self.path / name)
+        except Unreadable as error:
+            raise self.damaged(name, str(error)) from None
+        self.check(name, sealed_text(data))
+        return data
+
+    def read_json(self, name: str) -> Any:
+        """Read one JSON file. Raises DamageError when it is missing, damaged or changed."""
+        data = self.read_bytes(name)
+        try:
+            return parse_json(data)
+        except ValueError as error:
+            raise self.damaged(name, f"damaged: {error}") from None
+
+    def read_record(self, name: str, kind: type[Kind]) -> Kind:
+        """Read a JSON file that holds one record. Raises DamageError naming the key."""
+        data = self.read_bytes(name)
+        try:
+            return from_json(kind, data)
+        except ValueError as error:
+            raise self.damaged(name, f"damaged: {error}") from None
 
     def write_json(self, name: str, data: Any) -> None:
-        """Write one JSON file, whole or not at all. Raises StoreError."""
-        with told_writing(self.path / name):
-            write_json(self.path / name, data)
+        """Write one JSON file, whole or not at all, and seal it. Raises StoreError."""
+        text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+        write_text(self.path / name, text)
+        self._keep_seal(name, sealed_text(text))
 
     def read_records(self, name: str, kind: type[Kind]) -> Iterator[Kind]:
-        """Yield the records of a JSONL file. Raises StoreError naming file and line."""
-        path = self.path / name
+        """Yield the records of a JSONL file. Raises DamageError naming file, line and key.
+
+        Whether the file is the sealed one is known, and raised, after its last record.
+        """
+        read, sealer, number = reader(kind), Sealer(), 0
         try:
-            with path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, start=1):
-                    try:
-                        yield from_json(kind, line)
-                    except (TypeError, ValueError, KeyError) as error:
-                        raise StoreError(
-                            f"{path}:{number}: damaged record: {error}; {_remedy(name)}"
-                        ) from None
-        except UnicodeDecodeError as error:
-            raise StoreError(f"{path}: damaged: {error}; {_remedy(name)}") from None
-        except FileNotFoundError:
-            raise StoreError(f"{path}: no such file; {_remedy(name)}") from None
+            for line in read_lines(self.path / name, seen=sealer.update):
+                number += 1
+                try:
+                    record = read(line)
+                except ValueError as error:
+                    raise self.damaged(name, f"damaged record: {error}", line=number) from None
+                yield record
+        except Unreadable as error:
+            raise self.damaged(name, str(error)) from None
+        self.check(name, sealer.seal())
 
     def write_records(self, name: str, records: Iterable[Any]) -> int:
-        """Write a JSONL file record by record, whole or not at all; returns the count."""
-        count = 0
-        with told_writing(self.path / name), atomic_file(self.path / name) as file:
+        """Write a JSONL file record by record, whole or not at all; returns the count.
+
+        It is sealed, but for hidden files.
+        """
+        sealer = Sealer()
+        with atomic_file(self.path / name) as file:
             for record in records:
-                file.write(to_json(record) + "\n")
-                count += 1
-        return count
+                line = to_json(record) + "\n"
+                file.write(line)
+                sealer.update(line.encode())
+        self._keep_seal(name, sealer.seal())
+        return sealer.seal().lines
+
+    def _keep_seal(self, name: str, seal: Seal) -> None:
+        if not name.startswith(".") and self.sealed:
+            self.update(files={**self.about().get("files", {}), name: seal.to_data()})
 
     # Answers, shard by shard
 
@@ -238,22 +356,24 @@ class RunFolder:
         """
         path = self.path / ANSWERS
         whole, end_of_whole = 0, 0
-        with path.open("rb") as file:
+        try:
+            file = open_regular(path)
+        except Unreadable as error:
+            raise self.damaged(ANSWERS, str(error)) from None
+        with file:
             for shard in expected:
-                lines = [file.readline() for _ in shard]
+                lines = [file.readline(MAX_LINE) for _ in shard]
                 if not lines[-1].endswith(b"\n"):
                     break
                 for line, key in zip(lines, shard, strict=True):
                     if _answer_key(line) != key:
-                        raise StoreError(
-                            f"{path}: shard {whole + 1} holds {_answer_key(line)} where the plan "
-                            f"has {key}: the file is damaged; start anew with --fresh"
-                        )
+                        held = f"shard {whole + 1} holds {_answer_key(line) or 'no answer'}"
+                        raise self.damaged(ANSWERS, f"damaged: {held} where the plan has {key}")
                 whole, end_of_whole = whole + 1, file.tell()
-        with path.open("r+b") as file:
-            file.truncate(end_of_whole)
-            file.flush()
-            os.fsync(file.fileno())
+        with told_writing(path), path.open("r+b") as out:
+            out.truncate(end_of_whole)
+            out.flush()
+            os.fsync(out.fileno())
         return whole
 
     def append_shard(self, answers: Sequence[Answer]) -> None:
@@ -274,18 +394,25 @@ class RunFolder:
 
     def drop_ahead(self, at: int) -> None:
         """Forget shard `at`, which is appended by now or is to be generated again."""
-        (self.path / _AHEAD.format(at)).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder of that name: it is in nobody's way
+            (self.path / _AHEAD.format(at)).unlink(missing_ok=True)
 
     def shards_ahead(self) -> list[int]:
         """The numbers of the shards kept ahead, ascending."""
-        found = self.path.glob(_AHEAD.partition("{")[0] + "*.jsonl")
-        return sorted(int(path.name.split("-")[1].removesuffix(".jsonl")) for path in found)
+        found = map(_AHEAD_NAME.match, os.listdir(self.path))  # noqa: PTH208 - names, not paths
+        return sorted(int(match[1]) for match in found if match)
 
 
 def list_runs(out: Path) -> list[Path]:
-    """All run folders under `out`, oldest first."""
-    found = [path.parent for path in out.glob(f"*/*/{RUN}") if _RUN_NAME.match(path.parent.name)]
+    """All run folders under `out`, oldest first, also those that are damaged."""
+    found = [path for path in out.glob("*/*") if _RUN_NAME.match(path.name) and path.is_dir()]
     return sorted(found, key=lambda path: (path.name, path.parent.name))
+
+
+def hash_in_name(path: Path) -> str | None:
+    """The plan's hash in the name of a run folder; None where it was renamed."""
+    name = path.resolve().name
+    return name.split("-")[1] if _RUN_NAME.match(name) else None
 
 
 def slug(name: str) -> str:
@@ -300,15 +427,16 @@ def records_text(records: Iterable[Any]) -> str:
 
 def _answer_key(line: bytes) -> tuple[str, int] | None:
     try:
-        data = json.loads(line)
-        return data["request_id"], data["sample"]
-    except (ValueError, KeyError, TypeError):
+        answer = from_json(Answer, line)
+    except ValueError:
         return None
+    return answer.request_id, answer.sample
 
 
 def _take_lock(folder: Path) -> IO[str]:
     """Lock a run folder; the kernel gives the lock back however the process ends."""
-    lock = (folder / LOCK).open("a+", encoding="utf-8")
+    with told_writing(folder / LOCK):
+        lock = (folder / LOCK).open("a+", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -319,9 +447,10 @@ def _take_lock(folder: Path) -> IO[str]:
             f"{folder}: another bordor (process {owner}) is writing this run: "
             "wait for it, stop it, or start a run of its own with --fresh"
         ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
     return lock
 
 
@@ -345,9 +474,27 @@ def _sweep(parent: Path, plan_hash: str) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
+def readable_runs(
+    out: Path, passed_over: Callable[[str], object] = lambda sentence: None
+) -> list[tuple[Path, dict[str, Any]]]:
+    """The run folders under `out` with what their run.json says, newest first.
+
+    passed_over: told of every one that is damaged.
+    """
+    found = []
+    for path in reversed(list_runs(out)):
+        try:
+            found.append((path, RunFolder.open(path).about()))
+        except StoreError as error:
+            passed_over(f"{path} is passed over: {error}")
+    return found
+
+
 def _remedy(name: str) -> str:
     if name == VERDICTS:
         return "write it anew with 'bordor grade RUN'"
     if name == SUMMARY:
         return "write it anew with 'bordor report RUN'"
-    return "the run cannot be read; audit again"
+    if name.startswith("review/"):
+        return "remove the folder review/ and draw again with 'bordor review RUN'"
+    return "put it back as it was, or audit again: that starts a new run"

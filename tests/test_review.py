@@ -25,6 +25,7 @@ from harness.review.files import read_labelled
 from harness.review.sample import allocate, draw
 from harness.seeds import stream
 from harness.store import VERDICTS
+from harness.verify import seal_by_hand
 
 runner = CliRunner()
 HOSTILE = '=HYPERLINK("http://x","<script>alert(1)</script>")'
@@ -55,9 +56,8 @@ def runs(tmp_path_factory) -> Path:
                         variants=("article", "lower"), suites=SUITES)  # fmt: skip
     path = audit(settings, open_backend=lambda spec, folder, chats: Opened(
         backend=ScriptedBackend(script), context=4096))  # fmt: skip
-    about = json.loads((path / "run.json").read_text())
-    about["identity"] |= {"base_hash": "b" * 8}
-    (path / "run.json").write_text(json.dumps(about))
+    identity = json.loads((path / "run.json").read_text())["identity"] | {"base_hash": "b" * 8}
+    seal_by_hand(path, identity=identity, plan={})
     shutil.copytree(path, path.with_name("29990101T000000Z-" + "0" * 12))
     return out
 

@@ -57,13 +57,13 @@ def test_an_unfinished_run_of_the_same_plan_is_found_and_a_finished_one_is_not(t
     with make(tmp_path) as run:
         pass
     find = RunFolder.find_unfinished
-    assert find(tmp_path, model="m", plan_hash=PLAN_HASH) == run.path
-    assert find(tmp_path, model="m", plan_hash="f" * 12) is None
-    assert find(tmp_path, model="other", plan_hash=PLAN_HASH) is None
+    assert find(tmp_path, model="m", plan_hash=PLAN_HASH) == [run.path]
+    assert find(tmp_path, model="m", plan_hash="f" * 12) == []
+    assert find(tmp_path, model="other", plan_hash=PLAN_HASH) == []
     with RunFolder.resume(run.path) as again:
         again.finalise(timing={"seconds": 1})
     assert RunFolder.open(run.path).about()["timing"] == {"seconds": 1}
-    assert find(tmp_path, model="m", plan_hash=PLAN_HASH) is None
+    assert find(tmp_path, model="m", plan_hash=PLAN_HASH) == []
     with pytest.raises(StoreError, match="finished"):
         RunFolder.resume(run.path)
 

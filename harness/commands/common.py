@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from harness.errors import BordorError, UsageError
+from harness.errors import BordorError, UsageError, first_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,8 +68,11 @@ def show_summary(path: Path) -> None:
     from harness.report.terminal import print_summary
     from harness.store import SUMMARY, RunFolder
 
-    console = open_console()
-    print_summary(RunFolder.open(path).read_json(SUMMARY), console)
+    run, console = RunFolder.open(path), open_console()
+    try:
+        print_summary(run.read_json(SUMMARY), console)
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise run.damaged(SUMMARY, f"holds no summary: {first_line(error)}") from None
     typer.echo(f"\n{path / 'report.html'}")
 
 

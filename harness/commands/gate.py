@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Out, open_console
+from harness.commands.common import Out, noter, open_console
 from harness.commands.sides import (
     AsIs,
     Asked,
@@ -65,4 +65,6 @@ def gate(
     found = gate_runs(baseline, candidate, rules, out=out, to=to)
     print_gate(found.data, open_console())
     typer.echo(f"\n{found.folder / 'gate.md'}")
+    if found.unwritten:
+        noter(open_console(err=True))(f"bordor: warning: {found.unwritten}")
     raise typer.Exit(found.exit_code)

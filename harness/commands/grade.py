@@ -11,6 +11,7 @@ from harness.commands.common import (
     RUN_HELP,
     Out,
     find_run,
+    noter,
     open_console,
     print_table,
     show_summary,
@@ -54,8 +55,9 @@ def _grade_run(path: Path) -> None:
     from harness.grade import regrade
     from harness.progress import ProgressDisplay
 
-    with ProgressDisplay(open_console(err=True)) as display:
-        regrade(path, on_progress=display)
+    console = open_console(err=True)
+    with ProgressDisplay(console) as display:
+        regrade(path, on_progress=display, on_note=noter(console))
     show_summary(path)
 
 

@@ -210,14 +210,13 @@ def _newest(spec: ModelSpec, asked: Asked, ref: str, tell: Callable[[str], None]
     fits: a run of another size would leave the flag without effect. A run of the same name
     whose base, adapter or recipe has changed since is passed over, and said.
     """
-    from harness.store import RunFolder, list_runs, slug
+    from harness.store import readable_runs, slug
 
     sized = asked.seeds is not None or asked.limit is not None
     commands = _commands(asked.settings(ref))
-    for path in reversed(list_runs(asked.out)):
+    for path, about in readable_runs(asked.out, tell):
         if path.parent.name != slug(spec.name):
             continue
-        about = RunFolder.open(path).about()
         fits = all(
             wanted is None or about.get(key) == wanted
             for key, wanted in (("story", asked.story), ("recipe", asked.recipe))
@@ -282,10 +281,9 @@ def _described(path: Path) -> str:
 
 def _same_audit(settings: Settings) -> Path | None:
     """The newest finished run of just this audit."""
-    from harness.store import RunFolder, list_runs
+    from harness.store import readable_runs
 
-    for path in reversed(list_runs(settings.out)):
-        about = RunFolder.open(path).about()
+    for path, about in readable_runs(settings.out):
         adapter = about.get("adapter", {}).get("folder")
         same = adapter == settings.model and about.get("command") in _commands(settings)
         if about.get("finished") and same:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
-from harness.files import write_json, write_text
+from harness.files import told_writing, write_text
 from harness.records import Answer, GradedAnswer, Question
 from harness.stats.tables import verdict_table
 from harness.store import (
@@ -28,10 +28,14 @@ from harness.store import (
     WORLD,
     RunFolder,
 )
+from harness.verify import check_run, read_world
 from harness.world.graph import World
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Of run.json: what the files hold, and not what was audited.
+_SEALS = ("files", "digest", "verified_from", "regraded")
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,21 @@ def read_run(run_folder: Path) -> Run:
     Raises StoreError naming the file (and line) that is missing or damaged.
     """
     folder = RunFolder.open(run_folder)
+    check_run(folder, read=(WORLD, QUESTIONS, ANSWERS, VERDICTS, SUMMARY))
+    about = folder.about()
     with _collector_resting():
         run = Run(
-            identity=folder.about(),
-            world=_read_world(folder) if (run_folder / WORLD).exists() else None,
+            identity={key: about[key] for key in about if key not in _SEALS},
+            world=read_world(folder) if (run_folder / WORLD).exists() else None,
             questions=tuple(folder.read_records(QUESTIONS, Question)),
             answers=tuple(folder.read_records(ANSWERS, Answer)),
             graded=tuple(folder.read_records(VERDICTS, GradedAnswer)),
         )
     if not run.graded:
         raise StoreError(f"{run_folder / VERDICTS}: empty; run 'bordor grade' on this run")
+    unknown = {one.question_id for one in run.graded} - {one.id for one in run.questions}
+    if unknown:
+        raise folder.damaged(QUESTIONS, f"lacks {min(unknown)}, which has verdicts")
     return run
 
 
@@ -105,19 +114,14 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
         run.table, identity=run.identity, warnings=warnings, cards=read_cards(), corrected=corrected
     )
     page = html_report(summary, run, labels_by_answer(read_review(run_folder)))
-    write_json(run_folder / SUMMARY, summary)
+    RunFolder.open(run_folder).write_json(SUMMARY, summary)
     write_text(run_folder / "report.md", markdown_report(summary))
     write_text(run_folder / "report.html", page)
     part = run_folder / ".answers.parquet.part"
-    export_answers(run, part)
-    part.replace(run_folder / "answers.parquet")
+    with told_writing(run_folder / "answers.parquet"):
+        try:
+            export_answers(run, part)
+            part.replace(run_folder / "answers.parquet")
+        finally:
+            part.unlink(missing_ok=True)
     return summary
-
-
-def _read_world(folder: RunFolder) -> World:
-    try:
-        return World.from_data(folder.read_json(WORLD))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise StoreError(
-            f"{folder.path / WORLD}: holds no world: {error}; audit again with --fresh"
-        ) from None

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.records import Entity, Fact, Passage, Relation, from_dict
+from harness.records import Entity, Fact, Passage, Relation, from_json
 from harness.seeds import content_hash
 from harness.specs import RelationFile, RelationSpec, load_toml
 
@@ -92,9 +92,9 @@ class World:
         return asdict(self)
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> World:
-        """Read what `to_data` gave, also after a trip through JSON."""
-        return from_dict(cls, data)
+    def from_json(cls, text: str | bytes) -> World:
+        """Read what `to_data` gave, as JSON. Raises ValueError naming the key that is wrong."""
+        return from_json(cls, text)
 
     @cached_property
     def hash(self) -> str:

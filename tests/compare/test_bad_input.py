@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.verify import seal_by_hand
 
 runner = CliRunner()
 COMPARE, GATE = 0, 1  # places of the exit codes below
@@ -29,6 +30,7 @@ def changed(run, folder, change):
     rows = [json.loads(line) for line in (run / "verdicts.jsonl").read_text().splitlines()]
     kept = [row for i, row in enumerate(rows) if change(i, row) is not False]
     (made / "verdicts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    seal_by_hand(made)
     return made
 
 

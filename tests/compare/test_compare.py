@@ -13,6 +13,7 @@ from harness.pairing import read_audit
 from harness.report.compare_html import compare_html
 from harness.report.compare_markdown import compare_markdown
 from harness.report.compare_terminal import print_comparison
+from harness.verify import seal_by_hand
 
 
 @pytest.fixture(scope="session")
@@ -152,11 +153,11 @@ def rewrite(run, change):
     for i, row in enumerate(rows):
         change(i, row)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    seal_by_hand(run)
 
 
 def edit_about(run, **changes):
-    about = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps(about | changes))
+    seal_by_hand(run, plan={}, **changes)  # whose hash would tell that it was edited
 
 
 def test_runs_that_cannot_be_read_for_a_comparison_say_why(careful, tmp_path):
@@ -164,6 +165,7 @@ def test_runs_that_cannot_be_read_for_a_comparison_say_why(careful, tmp_path):
         read_audit(tmp_path)
     empty = copy(careful, tmp_path / "empty")
     (empty / "verdicts.jsonl").write_text("")
+    seal_by_hand(empty)
     with pytest.raises(PairingError, match="the run is empty"):
         read_audit(empty)
     mixed = copy(careful, tmp_path / "mixed")

@@ -12,6 +12,7 @@ from harness.errors import SpecError
 from harness.gate import gate
 from harness.policy import PolicySpec, load_policy
 from harness.specs import parse_spec
+from harness.verify import seal_by_hand
 
 runner = CliRunner()
 MARGINS = {"hallucination": 0.2, "fabrication": 0.2, "false_refusal": 0.2}
@@ -40,6 +41,7 @@ def rewrite(run, change):
     for i, row in enumerate(rows):
         change(i, row)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    seal_by_hand(run)
 
 
 def outcomes(found):
@@ -127,15 +129,12 @@ def why_incomplete(baseline, candidate, rules, out):
 
 def test_runs_that_cannot_be_paired_are_incomplete_with_code_102(careful, make_run, tmp_path):
     other = copy(careful, tmp_path / "story")
-    about = json.loads((other / "run.json").read_text())
-    about["world"] = {"name": "elsewhere", "hash": "0"}
-    (other / "run.json").write_text(json.dumps(about))
+    seal_by_hand(other, world={"name": "elsewhere", "hash": "0"}, plan={})
     why = why_incomplete(careful, other, policy(), tmp_path)
     assert "story differs" in why and "elsewhere" in why
     drawn = copy(careful, tmp_path / "top_p")
-    about = json.loads((drawn / "run.json").read_text())
-    about["sampling"]["top_p"] = 0.9
-    (drawn / "run.json").write_text(json.dumps(about))
+    sampling = json.loads((drawn / "run.json").read_text())["sampling"]
+    seal_by_hand(drawn, sampling=sampling | {"top_p": 0.9})
     why = why_incomplete(careful, drawn, policy(), tmp_path)
     assert "top_p differs: not set" in why and "0.9" in why
     newer = copy(careful, tmp_path / "grader")
