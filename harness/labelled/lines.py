@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.bounded import parse_json
 from harness.errors import LabelError
 
 Row = tuple[int, dict[str, Any]]
@@ -32,11 +33,12 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _parsed(path: Path, line: int, raw: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(raw.decode("utf-8"))
+        row = parse_json(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         wrong(path, line, f"not UTF-8 (byte {error.start + 1}); save the file as UTF-8")
-    except (ValueError, RecursionError) as error:
-        wrong(path, line, f"not JSON: {error}; one object a line is expected")
+    except ValueError as error:
+        told = str(error).removeprefix("not valid JSON: ")
+        wrong(path, line, f"not JSON: {told}; one object a line is expected")
     if not isinstance(row, dict):
         wrong(path, line, f"a {type(row).__name__}, not an object with named fields")
     return row
@@ -117,10 +119,49 @@ def spans_of(
     if "spans" not in row:
         return None
     spans = row["spans"]
-    try:
-        found = tuple((int(span["start"]), int(span["end"])) for span in spans)
-    except (TypeError, KeyError, ValueError):
-        wrong(path, line, "field 'spans' needs objects with whole numbers 'start' and 'end'")
-    if any(not 0 <= start <= end <= length for start, end in found):
-        wrong(path, line, f"a span lies outside the response of {length} characters")
-    return found
+    if not isinstance(spans, list):
+        wrong(path, line, f"field 'spans' is {_kind(spans)}, a list of spans is expected")
+    return tuple(_span(path, line, span, number, length) for number, span in enumerate(spans, 1))
+
+
+def _span(path: Path, line: int, span: Any, number: int, length: int) -> tuple[int, int]:
+    """Start and end of the span of this number, counted from 1. Raises LabelError."""
+    where = f"span {number}"
+    if not isinstance(span, dict):
+        wrong(path, line, f"{where} is {_kind(span)}, an object with 'start' and 'end' is expected")
+    start, end = (_offset(path, line, span, name, where) for name in ("start", "end"))
+    shown = f"{where}, [{_shown(start)}, {_shown(end)}),"
+    if start > end:
+        wrong(path, line, f"{shown} ends before it starts; give the smaller offset as 'start'")
+    if start < 0 or end > length:
+        wrong(path, line, f"{shown} lies outside the response of {length} characters; offsets are "
+              "characters, counted from 0")  # fmt: skip
+    return start, end
+
+
+def _offset(path: Path, line: int, span: Mapping[str, Any], name: str, where: str) -> int:
+    """A whole number of a span; 3.0 is one, as some exporters write it. Raises LabelError."""
+    if name not in span:
+        there = ", ".join(map(repr, span))[:200] or "no fields"
+        wrong(path, line, f"{where} has no '{name}' (there are: {there})")
+    value = span[name]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        wrong(path, line, f"'{name}' of {where} is {_kind(value)}, a whole number is expected")
+    return value
+
+
+def _shown(number: int) -> str:
+    """A number for a message, whatever its length."""
+    return str(number) if abs(number) < 10**18 else "over 18 digits"
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int | float):
+        return "a number" if isinstance(value, int) else f"the number {value}"
+    names = {str: "a text", list: "a list", dict: "an object"}
+    return names.get(type(value), type(value).__name__)

@@ -105,8 +105,8 @@ WRONG = [
     ("refusal", [["p"]], r":1: a list, not an object"),
     ("grounding", [{**GROUNDED, "passages": []}], r":1: field 'passages' holds no words"),
     ("equivalence", [{**RIGHT, "gold": ["", "..."]}], r":1: field 'gold' holds no words"),
-    ("grounding", [{**GROUNDED, "spans": [{"start": 1, "end": 9}]}], r":1: a span lies outside"),
-    ("grounding", [{**GROUNDED, "spans": [{"start": 1}]}], r":1: field 'spans' needs"),
+    ("grounding", [{**GROUNDED, "spans": [{"start": 1, "end": 9}]}], r":1: span 1, \[1, 9\), lies outside"),
+    ("grounding", [{**GROUNDED, "spans": [{"start": 1}]}], r":1: span 1 has no 'end'"),
     ("claims", [{"claim": "c", "label": "supported", "article_id": "1"}], r":1: .*no x_articles.jsonl beside"),
     ("claims", [{"claim": "c", "label": "right", "passage": "p"}], r":1: unknown label 'right'"),
     ("equivalence", [RIGHT, {**RIGHT, "gold": [3]}], r":2: an entry of 'gold' is int"),
@@ -159,3 +159,45 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path, kind):
         read_set(kind, tmp_path / "none.jsonl")
     with pytest.raises(LabelError, match="a folder, not a file"):
         read_set(kind, tmp_path)
+
+
+OFFSETS = [  # as JSON spells them, and what the message says
+    ("Infinity", "Infinity is no number"),
+    ("-Infinity", "-Infinity is no number"),
+    ("NaN", "NaN is no number"),
+    ("1e999", "is not finite"),
+    ("9" * 5000, "a number of 5,000 digits"),
+    ("9" * 300, r"span 1, \[0, over 18 digits\), lies outside"),
+    ("1e300", r"span 1, \[0, over 18 digits\), lies outside"),
+    ("1.5", "'end' of span 1 is the number 1.5, a whole number"),
+    ("true", "'end' of span 1 is true, a whole number"),
+    ("null", "'end' of span 1 is null, a whole number"),
+    ('"3"', "'end' of span 1 is a text, a whole number"),
+    ("[3]", "'end' of span 1 is a list, a whole number"),
+    ("-1", r"span 1, \[0, -1\), ends before it starts"),
+    ("99", r"span 1, \[0, 99\), lies outside the response of 4 characters"),
+]
+
+
+@pytest.mark.parametrize(("end", "told"), OFFSETS)
+def test_an_offset_that_is_none_is_told_with_file_and_line(tmp_path, end, told):
+    path = tmp_path / "spans.jsonl"
+    row = json.dumps(GROUNDED | {"response": "Two.", "spans": [{"start": 0, "end": "HERE"}]})
+    path.write_text("\n" + row.replace('"HERE"', end) + "\n", encoding="utf-8")
+    with pytest.raises(LabelError, match=rf"spans\.jsonl:2: .*{told}"):
+        read_set("grounding", path)
+
+
+@pytest.mark.parametrize("spans", ["null", "3", '"all"', '{"start": 0, "end": 1}', "[3]", "[null]"])
+def test_spans_of_another_shape_are_told_with_file_and_line(tmp_path, spans):
+    path = tmp_path / "spans.jsonl"
+    row = json.dumps(GROUNDED | {"spans": "HERE"}).replace('"HERE"', spans)
+    path.write_text(row + "\n", encoding="utf-8")
+    with pytest.raises(LabelError, match=r"spans\.jsonl:1: .*(a list|an object)"):
+        read_set("grounding", path)
+
+
+def test_an_offset_written_as_a_float_is_a_whole_number(tmp_path):
+    row = GROUNDED | {"response": "Two.", "spans": [{"start": 0.0, "end": 3.0}]}
+    found = read_set("grounding", write(tmp_path / "spans.jsonl", [row]))
+    assert found.items[0].spans == ((0, 3),)
