@@ -36,7 +36,8 @@ def compare_markdown(data: Mapping[str, Any]) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table of escaped cells."""
-    lines = [header, ["---"] * len(header), *([escape(cell) for cell in row] for row in rows)]
+    cells = [[escape(cell) for cell in row] for row in (header, *rows)]
+    lines = [cells[0], ["---"] * len(header), *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

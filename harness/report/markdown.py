@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,17 @@ from harness.report.clean import (
 )
 from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
 
+# What GitHub's and other viewers link without any mark: GFM's autolinks, its references to
+# people, issues and commits, and the bare names of hosts and files that linkify finds.
+_LINKED = re.compile(
+    r"://|www\.|[^\W_]\.[^\W\d_]{2}|@|#\w|\bgh-\d|\b[0-9a-f]{7,40}\b"
+    r"|\b(?:mailto|xmpp|javascript|vbscript|data|file|tel):",
+    re.IGNORECASE,
+)
+_MARKS = re.compile(r"(\]\(|[<>|&])")  # stand outside code: inside a backslash would be shown
+_TICKS = re.compile(r"`+")
+# The start of a list, a task, a footnote or a heading's underline.
+_LISTED = re.compile(r"^(\d{0,9})([.)](?=\s|$)|[-+=](?=[-+=]*(?:\s|$))|\[)")
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_<>|~$@&#"})
 
 
@@ -56,12 +68,28 @@ def markdown_report(summary: Mapping[str, Any]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return " ".join(printable(text).split()).translate(_SPECIAL).replace("](", "]\\(")
+    """Text that Markdown shows as it is, on one line, and of which no viewer makes a link.
+
+    Words that viewers link by themselves (addresses, mentions, numbers of issues, hashes of
+    commits) stand as code: they see through a backslash, but into code they do not look.
+    """
+    words = (_MARKS.split(word) for word in printable(text).split())
+    line = " ".join("".join(map(_shown, word)) for word in words)
+    return _LISTED.sub(r"\1\\\2", line)
+
+
+def _shown(part: str) -> str:
+    """A part of a word as code where a viewer would make a link of it, else as plain text."""
+    if not _LINKED.search(part):
+        return part.translate(_SPECIAL).replace("](", "]\\(").replace("]:", "]\\:")
+    fence = "`" * (max(map(len, _TICKS.findall(part)), default=0) + 1)
+    blank = " " if part.startswith("`") or part.endswith("`") else ""
+    return f"{fence}{blank}{part}{blank}{fence}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *([escape(cell) for cell in row] for row in rows)]
+    cells = [[escape(cell) for cell in row] for row in (header, *rows)]
+    lines = [cells[0], ["---"] * len(header), *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
