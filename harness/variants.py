@@ -17,7 +17,8 @@ from harness.seeds import stream
 from harness.specs import VariantFile, VariantSpec, did_you_mean, load_toml
 
 DEFAULT_VARIANT = "article"
-_TRAILING = re.compile(r"[.,?!;:\"]+(?=\s|$)")  # marks inside a word, as in "bell-ringer", stay
+# Marks inside a word, as in "bell-ringer", stay.
+_TRAILING = re.compile(r"(?<![.,?!;:\"])[.,?!;:\"]++(?=\s|$)")
 _OPENERS = frozenset(
     "who whom whose what when where which why how can did was were in by from near at of as "
     "to for with after before tell explain describe say give name is are does do".split()

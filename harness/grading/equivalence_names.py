@@ -39,7 +39,7 @@ _NICKNAMES = {
     }.items()
     for short in shorts.split()
 }  # fmt: skip
-_COMMA_NAME = re.compile(r"^\s*([^\W\d][\w'’ -]{1,30}),\s*((?:[^\W\d][\w'’.-]*\s*){1,4})\.?\s*$")
+_COMMA_NAME = re.compile(r"^\s*([^\W\d][\w'’ -]{1,30}),\s*((?:[^\W\d][\w'’.-]*+\s*+){1,4})\.?\s*$")
 
 
 def name_words(text: str) -> tuple[str, ...]:

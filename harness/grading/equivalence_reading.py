@@ -28,7 +28,7 @@ _WHOLE = {"ca": "can", "wo": "will"}
 _INITIALS = re.compile(r"\b((?:[A-Z]\.\s?){2,})(?=(\s*[A-Z][a-z])?)")
 _POSSESSIVE = re.compile(r"'s\b|s'(?=\s)")
 _WORD = re.compile(r"\d[\d,]*\.\d+|\d[\d,]*\d|\d+|[^\W\d_]+|[$£€%°]")
-_ORDINAL_END = re.compile(r"(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
+_ORDINAL_END = re.compile(r"(?<!\d)(\d++)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _ROMAN_WORD = re.compile(r"\b(?:XX|XI{1,3}V?|XIV|XVI{0,3}|XIX|IX|VI{1,3}|IV|I{2,3})\b")
 _ROMAN_VALUE = {"I": 1, "V": 5, "X": 10}
 _CAPITALS = re.compile(r"[A-Z][\w'’.-]*(?:\s+(?:of|the|de|von|van|and)?\s?[A-Z][\w'’.-]*)*")

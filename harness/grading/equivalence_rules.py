@@ -99,7 +99,7 @@ _ASKS_MANY = re.compile(
     r"|both|names of|all)\b|\b(?:name|list) the\b",
     re.IGNORECASE,
 )
-_SPLIT_LIST = re.compile(r"\s*(?:[,;/\n]|\band\b|&|\bor\b|\bplus\b)\s*", re.IGNORECASE)
+_SPLIT_LIST = re.compile(r"[,;/\n]|\band\b|&|\bor\b|\bplus\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +331,8 @@ def items_of(text: str) -> list[tuple[str, ...]]:
 
 
 def _split(text: str) -> list[str]:
-    return [part for part in _SPLIT_LIST.split(text[:1_000]) if part]
+    parts = (part.strip() for part in _SPLIT_LIST.split(text[:1_000]))
+    return [part for part in parts if part]
 
 
 def _by_list(question: Reading, gold: Reading, answer: Reading) -> Ruling | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.embedding import Encoder, Entailment
 
 MAX_CHARS = 20_000  # of an answer; the rest is not graded
+MAX_TOKENS = 5_000  # the same in words and signs: prose of MAX_CHARS has some 4,400
 MAX_KEPT = 128  # passage sets kept ready
 BATCH = 256
 _WHOLE = "no sentence of the passages says this"
@@ -270,7 +271,11 @@ def _given(question: str | None) -> frozenset[str]:
 def claims_of(answer: str) -> list[Sentence]:
     """Sentences that assert something; those that only decline or speak of the text are none."""
     found = []
+    room = MAX_TOKENS  # single letters and signs would cost the encoder ten times what prose does
     for claim in sentences(answer[:MAX_CHARS]):
+        room -= len(claim.tokens)
+        if room < 0:
+            break
         text = answer[claim.start : claim.end]
         if text.rstrip("\"')]").endswith("?"):
             continue

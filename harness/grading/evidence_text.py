@@ -16,7 +16,9 @@ _TOKEN = re.compile(
     r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?=(?:st|nd|rd|th|s)\b)|(?:[A-Z]\.){2,}"
     r"|[^\W\d_]+(?:['’](?!s\b)[^\W\d_]+)*|\d+|['’]s\b|[^\w\s]"
 )
-_END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s|$)|[.!?](?=[A-Z][a-z])|\n+|(?<=[a-z]);(?=\s)")
+_END = re.compile(
+    r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s|$)|[.!?](?=[A-Z][a-z])|\n+|(?<=[a-z]);(?=\s)"
+)
 _NO_END = re.compile(
     r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|etc|No|Inc|Ltd|Co|Gen|Lt|Col|Sen|Rep|Gov"
     r"|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|approx|(?:[A-Za-z]\.)*[A-Za-z])\.$"

@@ -45,7 +45,7 @@ _SUPPOSED = re.compile(
     re.IGNORECASE,
 )
 _EVEN_IF = re.compile(
-    r"\W*if (?:i|we) (?:remember|recall|am not|are not|may|had to)\b.{0,30}?,\s*", re.I
+    r"(?<!\W)\W*+if (?:i|we) (?:remember|recall|am not|are not|may|had to)\b.{0,30}?,\s*", re.I
 )
 _ASIDE = re.compile(
     r",? ?[(,] ?(?:people (?:say|said)|they say|it (?:is|was) (?:said|told|believed)|i (?:think"

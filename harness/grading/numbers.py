@@ -15,7 +15,7 @@ _SMALL = {word: n for n, word in enumerate(_ONES)} | {
 _SPECIAL = {"no": 0, "none": 0, "nobody": 0, "nothing": 0, "a": 1, "an": 1, "single": 1}
 _SPECIAL |= {"both": 2, "dozen": 12, "fourty": 40, "once": 1, "twice": 2}
 _SPLIT = re.compile(r"[\s\-]+")
-_DIGITS = re.compile(r"\d{1,9}(?:,\d{3})*")
+_DIGITS = re.compile(r"\d{1,9}(?:,\d{3}){0,9}")  # what is longer is no number that anyone means
 
 NUMBER_WORDS = frozenset(_SMALL) | {"hundred", "thousand"}
 

@@ -24,8 +24,10 @@ _LABELS = frozenset(
     "founder leader seat duty cause year fame".split()
 )
 _SECOND_THOUGHT = re.compile(
-    r"(?P<first>[^;:]{8,}?)\s*(?:,|-|\.\.\.)\s*(?:or |ah |oh |um |er )?(?:wait|no|sorry|hold on"
-    r"|scratch that|correction|i mean|i meant|or rather|rather|make that|pardon)\b"
+    # what is taken back ends before blanks, or with them where it would be too short
+    r"(?P<first>[^;:]{8,}?)(?:(?<!\s)|(?<=\A[^;:]{8}))\s*(?:,|-|\.\.\.)\s*"
+    r"(?:or |ah |oh |um |er )?(?:wait|no|sorry|hold on|scratch that"
+    r"|correction|i mean|i meant|or rather|rather|make that|pardon)\b"
     r"(?:[\s,.:;!-]+(?:or |no|wait|sorry|hold on|i mean(?:t)?|let me correct (?:that|myself)"
     r"|scratch that|rather|make that|that (?:is|was) wrong|it (?:is|was))\b)*[\s,.:;!-]+"
     r"(?P<second>\S.*)$",

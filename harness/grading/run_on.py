@@ -23,7 +23,7 @@ import re
 from harness.grading.equivalence_reading import STOP, stem, words_of
 from harness.grading.text import clean
 
-_FINISHED = re.compile(r"[.!?][\"'”’)\]]*\s*$")
+_CLOSERS = "\"'”’)]"
 _ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)]|[a-zA-Z][.)]\s|[a-z])")
 _GOES_ON = re.compile(
     r"\s*(?:he|she|it|they|his|her|its|their|this|these|that|those|also|moreover|furthermore"
@@ -36,18 +36,20 @@ def cut_run_on(question: str, answer: str) -> tuple[str, str]:
     """Split an answer by the rule above into what counts and what is cut ("" for nothing)."""
     lines = clean(answer[:20_000]).splitlines(keepends=True)
     known = _content(question)
-    kept = ""
+    kept: list[str] = []
+    said = ""  # the last line kept that is not blank
     for place, line in enumerate(lines):
         if not line.strip():
-            kept += line
+            kept.append(line)
             continue
-        drifts = kept.strip() and _FINISHED.search(kept) and not _ITEM.match(line)
+        drifts = said.rstrip().rstrip(_CLOSERS).endswith((".", "!", "?")) and not _ITEM.match(line)
         words = _content(line)
         if drifts and not _GOES_ON.match(line) and words.isdisjoint(known):
-            return kept.rstrip(), "".join(lines[place:])
-        kept += line
+            return "".join(kept).rstrip(), "".join(lines[place:])
+        kept.append(line)
+        said = line
         known |= words
-    return kept.rstrip(), ""
+    return "".join(kept).rstrip(), ""
 
 
 def _content(text: str) -> set[str]:

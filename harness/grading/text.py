@@ -34,7 +34,8 @@ _SPEAKER = re.compile(r"^\s{0,8}(?:A(?:nswer)?|Assistant|Response|AI|Bot)\s?:\s*
 _TAG = re.compile(r"\(?\bSource\s?:\s?\w{2,20}\)?\s?:?", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd\ue000-\uf8ff]")
 _ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Prof|vs|etc|No|[A-Z]|e\.g|i\.e)\.$")
-_BREAK = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s|$)|[.!?](?=[A-Z][a-z])|\n+")
+# A run of marks is looked at from its start alone: from each of its marks would be quadratic.
+_BREAK = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s|$)|[.!?](?=[A-Z][a-z])|\n+")
 _END = re.compile(r"[.!?][\"'”’)\]]*$")
 _REPEAT = re.compile(r"\b(\w{1,40})(?:[\s,]+\1\b){2,}", re.IGNORECASE)
 _ASKS_BACK = re.compile(r"\W{0,3}(?:(?:did|do) you mean|are you sure|(?:could|can) you)\b", re.I)

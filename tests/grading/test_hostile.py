@@ -6,6 +6,16 @@ import time
 
 import pytest
 
+from harness.grading.equivalence_names import name_words
+from harness.grading.equivalence_reading import read, read_answer
+from harness.grading.equivalence_rules import items_of
+from harness.grading.evidence_text import sentences
+from harness.grading.framing import unframe
+from harness.grading.numbers import read_number
+from harness.grading.refusal import find_refusal
+from harness.grading.rewording import settled_on
+from harness.grading.run_on import cut_run_on
+from harness.grading.text import prepare
 from harness.records import Verdict
 from harness.seeds import stream
 
@@ -40,6 +50,11 @@ BOMBS = {
     "nobody": "Nobody A d " * 1818,
     "both": "both A and B " * 1538,
     "claims": "Torvash lived in Sulmere " * 800,
+    "full stops": "." * 19_999 + "x",
+    "marks": "Torvash was a weaver" + "!" * 19_000 + "x",
+    "dashes behind if": "if " + "-" * 19_000 + "x",
+    "lines": "A\n" * 10_000,
+    "no end of blanks": "Torvash was a weaver" + " " * 19_000 + "x",
 }
 
 
@@ -59,3 +74,73 @@ def test_any_soup_of_words_is_graded(grader, questions):
         text = " ".join(rng.choice(words) for _ in range(rng.randrange(1, 30)))
         asked = list(questions.values())[number % len(questions)]
         assert grader.grade(asked, text).reason
+
+
+# Twice as long as what is graded, so that quadratic time would be half a minute (bench/nasty.py
+# looks for such texts; the names say what took that long once, or longer).
+SIZE = 40_000
+SLOW = {
+    "digits, cut as run-on text": lambda: cut_run_on("Who?", "1" * SIZE),
+    "digits, read as an answer": lambda: read_answer("7" * SIZE + "x"),
+    "lines, cut as run-on text": lambda: cut_run_on("Who?", "A.\n" * (SIZE // 3)),
+    "full stops, in sentences": lambda: prepare("." * SIZE + "x"),
+    "marks, in sentences of evidence": lambda: sentences("!" * SIZE + "x"),
+    "a surname without end": lambda: name_words("Vell, A" + "a" * SIZE + "!"),
+    "dashes behind if": lambda: unframe("If " + "-" * SIZE + "x"),
+    "blanks before a second thought": lambda: settled_on("She lived in Lund" + " " * SIZE + "x"),
+    "blanks in a list": lambda: items_of("a" + " " * SIZE + "b"),
+    "marks, refused": lambda: find_refusal("I can't" + "?" * SIZE + "x"),
+    "stops, read": lambda: read("." * SIZE + "x"),
+    "groups of digits": lambda: read_number("1" + ",000" * SIZE),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_time_does_not_grow_with_the_square_of_the_length(name):
+    start = time.process_time()
+    SLOW[name]()
+    assert time.process_time() - start < 5.0
+
+
+def test_what_is_longer_than_any_number_is_none():
+    cases = [("12", 12), ("1,000,000", 1_000_000), ("1" + ",000" * 20, None), ("1" * 20_000, None)]
+    assert [read_number(text) for text, _ in cases] == [number for _, number in cases]
+
+
+def test_marks_end_a_sentence_as_they_did():
+    cases = {
+        'He left... Then "stop!" she said?! Yes.': [
+            "He left...",
+            'Then "stop!"',
+            "she said?!",
+            "Yes.",
+        ],
+        "He left.Then he came...Back": ["He left.", "Then he came...", "Back"],
+        "version 1.2.3 is out.": ["version 1.2.3 is out."],
+        "Well...x and so on.": ["Well...x and so on."],
+    }
+    for text, wanted in cases.items():
+        assert list(prepare(text).sentences) == wanted
+
+
+def test_run_on_text_is_cut_behind_a_finished_line():
+    cases = {
+        "Ada built it.\nThe sea is blue.": "Ada built it.",
+        'She said "yes."\n\nThe sea is blue.': 'She said "yes."',
+        "Ada built it\nThe sea is blue.": "Ada built it\nThe sea is blue.",
+        'Ada built it.\n"\nThe sea is blue.': "Ada built it.",
+        "Ada built it. \n \nAda was from Lund. \n": "Ada built it. \n \nAda was from Lund.",
+    }
+    for text, kept in cases.items():
+        assert cut_run_on("Who built the bridge?", text)[0] == kept
+
+
+def test_lists_and_turned_names_are_read_as_they_were():
+    assert items_of("red, green and  blue \n or\tblack") == [
+        ("red",),
+        ("green",),
+        ("blu",),
+        ("black",),
+    ]
+    assert name_words("Tolkien, J. R. R.") == ("j", "r", "r", "tolkien")
+    assert name_words("Vell, Ada Maria .") == ("ada", "maria", "vell")
