@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from harness.grading.numbers import NUMBER_WORDS, find_numbers
+from harness.grading.said import said
 from harness.grading.text import clean, prepare, split_sentences
 
 MAX_WORDS = 300  # of an answer; what comes later is not compared
@@ -127,7 +128,11 @@ def read(text: str) -> Reading:
 
 @lru_cache(maxsize=20_000)
 def read_answer(text: str) -> Reading:
-    """The normal form of a model's answer, cut by the rule of `text.prepare`. Never raises."""
+    """The normal form of a model's answer, cut by the rules of `said` and `text.prepare`.
+
+    Never raises.
+    """
+    text = said(text).text
     sentences = prepare(text).sentences
     return _reading(" ".join(sentences), sentences) if sentences else read(text)
 

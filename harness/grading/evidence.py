@@ -20,6 +20,7 @@ from harness.grading.evidence_model import EvidenceModel, probability, shipped_m
 from harness.grading.evidence_nli import entailment_logits
 from harness.grading.evidence_text import Sentence, read, sentences, stem
 from harness.grading.refusal import find_refusal
+from harness.grading.thinking import masked
 
 if TYPE_CHECKING:
     import numpy
@@ -272,7 +273,7 @@ def claims_of(answer: str) -> list[Sentence]:
     """Sentences that assert something; those that only decline or speak of the text are none."""
     found = []
     room = MAX_TOKENS  # single letters and signs would cost the encoder ten times what prose does
-    for claim in sentences(answer[:MAX_CHARS]):
+    for claim in sentences(masked(answer, most=MAX_CHARS)):
         room -= len(claim.tokens)
         if room < 0:
             break

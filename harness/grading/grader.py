@@ -1,6 +1,7 @@
 """The world grader: from a question and a model's words to a verdict that says why.
 
-`WorldGrader.grade` cuts the text (text.py), looks for a refusal (refusal.py), leaves of
+`WorldGrader.grade` takes off thinking and dress (said.py), settles short refusals and what it
+cannot read (unreadable.py), cuts the text (text.py), looks for a refusal (refusal.py), leaves of
 garbled sentences what can be read in them (garble.py, cores.py), finds the claims in that
 (linking.py, patterns.py, claims.py, fragments.py), looks each up in the world (lookup.py), and
 decides by the rules of verdicts.py.
@@ -22,7 +23,10 @@ from harness.grading.lookup import Lookup, Meaning
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
 from harness.grading.refusal import refusal_in
+from harness.grading.said import said
+from harness.grading.short_refusals import declines_shortly
 from harness.grading.silence import cause_of, is_cut
+from harness.grading.unreadable import Readable, readable
 from harness.grading.values import ValueReader
 from harness.grading.verdicts import Case, decide, is_correct
 from harness.grading.words import Canon
@@ -36,7 +40,8 @@ MAX_KEPT = 200_000  # grades kept, so that one text is graded once
 class Grade:
     """What a grader says of one text as the answer to one question.
 
-    `cause`: what of the text alone explains that it says nothing, or cannot be read.
+    `cause`: what of the text alone explains that it says nothing, or cannot be read. `thought`:
+    thinking was taken off.
     """
 
     verdict: Verdict
@@ -44,6 +49,7 @@ class Grade:
     reason: str
     claims: tuple[Claim, ...] = ()
     cause: Cause | None = None
+    thought: bool = False
 
 
 class WorldGrader:
@@ -53,7 +59,7 @@ class WorldGrader:
     when wording does not decide; None to leave such claims undecided.
     """
 
-    version = "world@4"
+    version = "world@5"
 
     def __init__(
         self,
@@ -72,6 +78,9 @@ class WorldGrader:
         by_meaning = RelationByMeaning(world, chosen) if chosen else None
         self._finder = ClaimFinder(world, linker, book, canon, values, by_meaning)
         self._lookup = Lookup(world, exposure, values, chosen)
+        names = [name for entity in world.entities for name in (entity.name, *entity.aliases)]
+        self._names = tuple(dict.fromkeys(names))
+        self._words = frozenset(word for name in names for word in name.lower().split())
         self._frames: dict[str, tuple[Question, Frame, Guard]] = {}
         self._grades: dict[tuple[str, str, bool], Grade] = {}
 
@@ -90,6 +99,36 @@ class WorldGrader:
             found = self._grades[key] = self._grade(question, frame, guard, text, truncated)
         return found
 
+    def _grade(
+        self, question: Question, frame: Frame, guard: Guard, text: str, truncated: bool
+    ) -> Grade:
+        """First what needs no claims: thinking alone, a short refusal, no English."""
+        heard = said(text)
+        if heard.only_thought:
+            return Grade(
+                verdict=Verdict.UNRESPONSIVE,
+                correct=False,
+                reason="thinking, and no answer",
+                cause=Cause.REASONING,
+                thought=True,
+            )
+        expected = (*question.expected, *self._names)
+        if declines_shortly(heard.text, question=question.text, expected=expected):
+            reason = f"declines: '{heard.text}'"
+            return Grade(
+                verdict=Verdict.REFUSED, correct=False, reason=reason, thought=heard.thought
+            )
+        clear = readable(heard.text, self._words)
+        if clear.cause and not clear.text.strip():
+            grade = _unread(clear)
+        else:
+            grade = self._grade_words(question, frame, guard, clear.text, truncated)
+            if clear.cause and grade.verdict is Verdict.UNRESPONSIVE:
+                grade = _unread(clear)
+        if not heard.closed and grade.verdict is Verdict.UNRESPONSIVE:
+            grade = replace(grade, cause=Cause.REASONING)
+        return replace(grade, thought=heard.thought) if heard.thought else grade
+
     def _frame(self, question: Question) -> tuple[Frame, Guard]:
         known = self._frames.get(question.id)
         if known is None:
@@ -107,7 +146,7 @@ class WorldGrader:
             raise GradingError(f"question {question.id}: two different questions have this id")
         return known[1], known[2]
 
-    def _grade(
+    def _grade_words(
         self, question: Question, frame: Frame, guard: Guard, text: str, truncated: bool
     ) -> Grade:
         names = (question.invented_name,) if question.invented_name else ()
@@ -184,8 +223,12 @@ def grade_run(
                 claims=grade.claims,
                 grader=grader.version,
                 cause=cause_of(answer, grade.verdict, grade.cause, claims=len(grade.claims)),
-                thought=True if (answer.reasoning or "").strip() else None,
+                thought=True if grade.thought or (answer.reasoning or "").strip() else None,
             )
+
+
+def _unread(clear: Readable) -> Grade:
+    return Grade(verdict=Verdict.UNSCORED, correct=False, reason=clear.reason, cause=clear.cause)
 
 
 def similarity(a: str, others: Sequence[str]) -> list[float]:
