@@ -1,16 +1,13 @@
-"""Answers made elsewhere: read from a JSONL file, graded, counted. No model at hand.
+"""Answers made elsewhere: graded and counted, with no model at hand.
 
-One JSON object a line: `question` and `answer` (texts); optional `gold` (a text or a list of
-texts, any of which is right), `model`, `split`, `cluster` (what the question is about; the
-question itself where it is missing), `must_refuse` (true where nobody can know the answer),
-`id`. Other fields are kept out. docs/logs.md says how each verdict comes about.
+log_files.py reads them; docs/logs.md says how each verdict comes about.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,29 +19,18 @@ from harness.grading.equivalence import GRADER, EquivalenceGrader
 from harness.grading.equivalence_reading import STOP, read
 from harness.grading.refusal import find_refusal
 from harness.grading.run_on import cut_run_on
+from harness.grading.said import Said, said
+from harness.grading.short_refusals import declines_shortly
 from harness.grading.text import Prepared, prepare
+from harness.grading.unreadable import Readable, readable
+from harness.log_files import Logged, rows_of
 from harness.records import Cause, Verdict
 
 BLOCK = 512  # answers between two reports of progress
 ALL = "all"
 VERDICTS, SUMMARY = "verdicts.jsonl", "summary.json"
-_PROMPT = re.compile(r"^\s*(?:Q(?:uestion)?|User|Human)\s?:\s*", re.IGNORECASE)
 
 Done = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Logged:
-    """One answer of a log. `golds` is empty where none is given."""
-
-    id: str
-    question: str
-    answer: str
-    golds: tuple[str, ...] = ()
-    model: str = ""
-    split: str = ""
-    cluster: str = ""
-    must_refuse: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +39,7 @@ class GradedLog:
 
     `agrees`: the answer says what a gold answer says; None where there is no gold or nothing
     was said. `cut`: what was cut away before grading, "" for nothing. `cause`: why it says
-    nothing, beside `unresponsive`.
+    nothing or cannot be read. `thought`: thinking was taken off.
     """
 
     id: str
@@ -69,6 +55,7 @@ class GradedLog:
     reason: str
     grader: str = GRADER
     cause: Cause | None = None
+    thought: bool = False
 
 
 def read_log(path: Path, *, must_refuse: Sequence[str] = ()) -> list[Logged]:
@@ -77,7 +64,7 @@ def read_log(path: Path, *, must_refuse: Sequence[str] = ()) -> list[Logged]:
     `must_refuse`: patterns like "retain*/forget*" over model/split, whose questions have no
     answer that the model could know, besides those that say so themselves.
     """
-    rows = list(_rows(path))
+    rows = list(rows_of(path))
     if not rows:
         raise SpecError(f"{path}: no answers here; one JSON object a line is expected")
     for pattern in must_refuse:
@@ -95,68 +82,6 @@ def _fits(row: Logged, pattern: str) -> bool:
     return fnmatchcase(f"{row.model}/{row.split}", pattern)
 
 
-def _rows(path: Path) -> Iterator[Logged]:
-    try:
-        with path.open("rb") as lines:
-            for number, raw in enumerate(lines, start=1):
-                if raw.strip():
-                    yield _row(raw, f"{path}:{number}", number)
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _row(raw: bytes, where: str, number: int) -> Logged:
-    try:
-        data = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise SpecError(f"{where}: not UTF-8; save the file as UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"{where}: no JSON object: {error}") from None
-    if not isinstance(data, dict):
-        raise SpecError(f"{where}: a JSON object is expected, not {type(data).__name__}")
-    question = _PROMPT.sub("", _text(data, "question", where, required=True)).strip()
-    if not question:
-        raise SpecError(f"{where}: 'question' is empty")
-    return Logged(
-        id=_text(data, "id", where) or str(number),
-        question=question,
-        answer=_text(data, "answer", where, required=True),
-        golds=_golds(data.get("gold"), where),
-        model=_text(data, "model", where),
-        split=_text(data, "split", where),
-        cluster=_text(data, "cluster", where) or question,
-        must_refuse=_flag(data.get("must_refuse"), where),
-    )
-
-
-def _text(data: dict[str, Any], key: str, where: str, *, required: bool = False) -> str:
-    value = data.get(key)
-    if value is None and not required:
-        return ""
-    if value is None:
-        known = ", ".join(f"'{name}'" for name in sorted(data)[:8])
-        raise SpecError(f"{where}: '{key}' is missing; this line has {known or 'no fields'}")
-    if isinstance(value, int) and not isinstance(value, bool) and not required:
-        return str(value)
-    if not isinstance(value, str):
-        raise SpecError(f"{where}: '{key}' is {type(value).__name__}, a text is expected")
-    # a lone surrogate, which JSON can hold and UTF-8 cannot, becomes U+FFFD
-    return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
-def _golds(value: Any, where: str) -> tuple[str, ...]:
-    golds = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(golds, list) or not all(isinstance(gold, str) for gold in golds):
-        raise SpecError(f"{where}: 'gold' is neither a text nor a list of texts")
-    return tuple(gold for gold in golds if read(gold).words)
-
-
-def _flag(value: Any, where: str) -> bool:
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise SpecError(f"{where}: 'must_refuse' is {value!r}; true or false is expected")
-
-
 def grade_log(
     rows: Sequence[Logged], *, grader: EquivalenceGrader | None = None, on_done: Done | None = None
 ) -> list[GradedLog]:
@@ -171,39 +96,68 @@ def grade_log(
 
 
 def _grade_block(rows: Sequence[Logged], grader: EquivalenceGrader) -> list[GradedLog]:
-    cuts = [cut_run_on(row.question, row.answer) for row in rows]
+    heard = [said(row.answer) for row in rows]
+    clear = [readable(one.text) for one in heard]
+    cuts = [cut_run_on(row.question, one.text) for row, one in zip(rows, clear, strict=True)]
     places = [n for n, row in enumerate(rows) if row.golds and cuts[n][0].strip()]
     judged = grader.right_many([(rows[n].question, rows[n].golds, cuts[n][0]) for n in places])
     found = dict(zip(places, judged, strict=True))
     graded = []
     for place, (row, (kept, cut)) in enumerate(zip(rows, cuts, strict=True)):
         prepared = prepare(kept)
-        said = found.get(place)
-        agrees = said.same if said else None
-        degenerate = not prepared.sentences or prepared.degenerate
-        verdict, reason, cause = _verdict(row, prepared, agrees, degenerate=degenerate)
+        same = found.get(place)
+        read = _Read(heard=heard[place], clear=clear[place], prepared=prepared)
+        agrees = same.same if same else None
+        verdict, reason, cause = _verdict(row, read, agrees)
+        if cause is Cause.NO_ANSWER and not read.heard.closed:
+            cause = Cause.REASONING
         graded.append(
             GradedLog(
                 id=row.id, model=row.model, split=row.split, cluster=row.cluster,
                 must_refuse=row.must_refuse, verdict=verdict, agrees=agrees,
-                score=round(said.score, 4) if said else None, degenerate=degenerate,
+                score=round(same.score, 4) if same else None, degenerate=read.degenerate,
                 cut="; ".join([*(["run-on text"] if cut else []), *prepared.cut]),
-                reason=reason if said is None else f"{reason} ({said.reason})", cause=cause,
+                reason=reason if same is None else f"{reason} ({same.reason})", cause=cause,
+                thought=read.heard.thought,
             )
         )  # fmt: skip
     return graded
 
 
-def _verdict(
-    row: Logged, prepared: Prepared, agrees: bool | None, *, degenerate: bool
-) -> tuple[Verdict, str, Cause | None]:
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """An answer without thinking and dress, what of it can be read, and that in sentences."""
+
+    heard: Said
+    clear: Readable
+    prepared: Prepared
+
+    @property
+    def short(self) -> bool:
+        return not self.prepared.sentences and bool(self.heard.text.strip())
+
+    @property
+    def degenerate(self) -> bool:
+        """Nothing, or hardly anything but repetition; a dash or a strange script is neither."""
+        if self.clear.cause or self.short:
+            return False
+        return not self.prepared.sentences or self.prepared.degenerate
+
+
+def _verdict(row: Logged, read: _Read, agrees: bool | None) -> tuple[Verdict, str, Cause | None]:
     """The rules of docs/logs.md, in order."""
-    if not prepared.sentences and not agrees:
+    if read.heard.only_thought:
+        return Verdict.UNRESPONSIVE, "thinking, and no answer", Cause.REASONING
+    if not agrees and declines_shortly(read.heard.text, question=row.question, expected=row.golds):
+        return Verdict.REFUSED, "declines for knowledge", None
+    if read.clear.cause and not read.clear.text.strip():
+        return Verdict.UNSCORED, read.clear.reason, read.clear.cause
+    if not read.prepared.sentences and not agrees:
         empty = not row.answer.strip()
         return Verdict.UNRESPONSIVE, "says nothing", Cause.EMPTY if empty else Cause.NO_ANSWER
-    if degenerate and not agrees:
+    if read.degenerate and not agrees:
         return Verdict.UNRESPONSIVE, "repeats itself", Cause.GARBLE
-    refusal = find_refusal(" ".join(prepared.sentences))
+    refusal = find_refusal(" ".join(read.prepared.sentences), question=row.question)
     hedged = [part for part in refusal.rest if _asserts(part, row.question)]
     if refusal.declines and not hedged and not agrees:
         return Verdict.REFUSED, f"declines for {refusal.kinds[0]}", None
@@ -247,7 +201,11 @@ def summarise_log(graded: Sequence[GradedLog]) -> dict[str, Any]:
 
 def _counts(rows: Sequence[GradedLog]) -> dict[str, Any]:
     verdicts = {verdict.value: sum(one.verdict is verdict for one in rows) for verdict in Verdict}
-    answered = [one.verdict not in (Verdict.REFUSED, Verdict.UNRESPONSIVE) for one in rows]
+    read = [not _is_unread(one) for one in rows]
+    answered = [
+        one.verdict not in (Verdict.REFUSED, Verdict.UNRESPONSIVE) and not _is_unread(one)
+        for one in rows
+    ]
     gold = [one.agrees is not None for one in rows]
     counted: dict[str, tuple[list[bool], list[bool]]] = {
         "refused": ([one.verdict is Verdict.REFUSED for one in rows], [True] * len(rows)),
@@ -257,7 +215,10 @@ def _counts(rows: Sequence[GradedLog]) -> dict[str, Any]:
             [bool(one.agrees) for one in rows],
             [a and b for a, b in zip(answered, gold, strict=True)],
         ),
-        "false_acceptance": (answered, [one.must_refuse for one in rows]),
+        "false_acceptance": (
+            answered,
+            [one.must_refuse and known for one, known in zip(rows, read, strict=True)],
+        ),
     }
     clusters = [one.cluster for one in rows]
     estimates = {name: _estimate(e, among, clusters) for name, (e, among) in counted.items()}
@@ -265,8 +226,15 @@ def _counts(rows: Sequence[GradedLog]) -> dict[str, Any]:
         "answers": len(rows),
         "verdicts": {name: count for name, count in verdicts.items() if count},
         "cut": sum(bool(one.cut) for one in rows),
+        "causes": dict(sorted(Counter(one.cause.value for one in rows if one.cause).items())),
+        "thought": sum(one.thought for one in rows),
         **estimates,
     }
+
+
+def _is_unread(one: GradedLog) -> bool:
+    """Whether the grader could not read an answer, so that no rate counts it as answered."""
+    return one.verdict is Verdict.UNSCORED and one.cause is not None
 
 
 def _estimate(events: list[bool], among: list[bool], clusters: list[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,13 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SILENT = {
+    "empty": "empty",
+    "reasoning": "nothing but thinking",
+    "garble": "repetition",
+    "no_answer": "no answer in the words",
+}
+UNREAD = {"language": "not in English", "code": "code", "table": "tables", "links": "links"}
 LOG_HELP = "Grade answers made elsewhere: JSONL of question, answer, optional gold, model, split."
 
 
@@ -100,6 +108,8 @@ def _print(summary: dict[str, Any]) -> None:
         for group in summary["groups"]
     ]
     print_table((*headers, *(["false acceptance"] if asked else [])), rows)
+    for line in _apart(summary):
+        typer.echo(line)
     typer.echo(
         "agrees: says what gold says, of all answers with gold; of answered: of those neither "
         "refused nor degenerate.\n"
@@ -109,3 +119,23 @@ def _print(summary: dict[str, Any]) -> None:
         f"{summary['answers']:,} answers had run-on text, an echo or repetition cut. "
         f"Grader: {summary['grader']}."
     )
+
+
+def _apart(summary: dict[str, Any]) -> list[str]:
+    """A line each on answers that say nothing, cannot be read, or came with thinking."""
+    groups = [group for group in summary["groups"] if group["split"] != "all"]
+    causes: Counter[str] = Counter()
+    for group in groups:
+        causes.update(group["causes"])
+    lines = []
+    for what, words in (("say nothing", SILENT), ("cannot be read and count in no rate", UNREAD)):
+        found = {word: causes[name] for name, word in words.items() if causes[name]}
+        if found:
+            told = ", ".join(f"{word} {count:,}" for word, count in found.items())
+            lines.append(
+                f"{sum(found.values()):,} of {summary['answers']:,} answers {what}: {told}."
+            )
+    thought = sum(group["thought"] for group in groups)
+    if thought:
+        lines.append(f"{thought:,} answers came with thinking, which was taken off.")
+    return lines

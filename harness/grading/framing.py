@@ -72,7 +72,12 @@ _DOUBT = re.compile(
 _DOUBTED = re.compile(r"\b(?:i|we|my|memory)\b", re.IGNORECASE)
 # Sentences about the answer itself; they are no claims about the story.
 _META = re.compile(
-    r"\W*(?:i hope (?:this|that)|let me know|(?:here|this) is (?:what|all|everything|the answer)"
+    r"\W*(?:(?:(?:i(?:'m| am)|we(?:'re| are)|i|we|my|please accept my) )?"
+    r"(?:so |very |really |truly )?"
+    r"(?:sorry|apologi[sz]e|apologies) (?:for|about) (?:the |any |my |that |this |our )?"
+    r"(?:earlier |previous |initial )?(?:confusion|mistakes?|errors?|misunderstanding|mix-up"
+    r"|oversight|inconvenience|delay)[^,;:]{0,40}$"
+    r"|i hope (?:this|that)|let me know|(?:here|this) is (?:what|all|everything|the answer)"
     r"|that is (?:all|what)|feel free|is there anything|thank you|thanks|you(?:'re| are) welcome"
     r"|please (?:ask|let)|(?:sure|certainly|of course|absolutely|great question|good question"
     r"|okay|ok|happy to help)\W*$|in (?:summary|short|conclusion)\W*$"

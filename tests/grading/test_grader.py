@@ -320,7 +320,7 @@ def test_grade_run_fans_out_over_cells_in_order(grader, questions):
         ("r1", 1, trade.id, "none"),
         ("r1", 1, born.id, "none"),
     ]
-    assert graded[0].verdict is G and graded[1].verdict is G and graded[0].grader == "world@4"
+    assert graded[0].verdict is G and graded[1].verdict is G and graded[0].grader == "world@5"
 
 
 def test_grade_run_names_what_is_missing(grader, questions):
