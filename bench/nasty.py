@@ -20,6 +20,7 @@ os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")  # before
 import argparse
 import json
 import math
+import random
 import re
 import signal
 import sys
@@ -193,6 +194,15 @@ def collected() -> dict[Key, set[str]]:
     return found
 
 
+def chosen_texts(found: dict[Key, set[str]], most: int) -> list[Callable[[int], str]]:
+    """The generic texts, what patterns were slowest for, and others made for patterns, drawn."""
+    rng = random.Random(5)
+    keys = sorted(found)
+    drawn = [rng.choice(made) for key in rng.sample(keys, len(keys)) if (made := attacks(key))]
+    made = {make(200): make for make in [*generic(), *_MAKERS.values(), *drawn]}
+    return list(made.values())[:most]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run and print; 1 where a place passes its limit."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -216,9 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen.patterns_only:
         from nasty_places import PLACES, places
 
-        ranked = sorted(_MAKERS.values(), key=lambda make: make(50))
-        made = {make(200): make for make in [*generic(), *ranked]}
-        texts = list(made.values())[: chosen.texts]
+        texts = chosen_texts(found, chosen.texts)
         print(f"\n{len(texts)} texts")
         wanted = [name for name in PLACES if name.startswith(tuple(chosen.places))]
         through = try_places(places(wanted), texts)

@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 30  # of one JSON document
 MAX_DEPTH = 100  # of nesting
 MAX_DIGITS = 320  # of one number; the largest float has 309
 # A key of very many parts, which tomllib reads in a time that grows with their square.
-_MANY_PARTS = re.compile(r"(?:[\w-]+[ \t]*\.[ \t]*){500}")
+_MANY_PARTS = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){500}")
 
 
 def parse_json(text: str | bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:

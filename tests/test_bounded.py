@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from harness.bounded import parse_json, parse_toml
@@ -48,3 +50,9 @@ def test_what_is_good_is_read():
 def test_a_document_over_its_size_is_refused():
     with pytest.raises(ValueError, match="longer than 10 bytes"):
         parse_json('"' + "x" * 20 + '"', max_bytes=10)
+
+
+def test_a_long_word_takes_toml_no_time():
+    start = time.process_time()
+    assert parse_toml('k = "' + "a" * 60_000 + '"') == {"k": "a" * 60_000}
+    assert time.process_time() - start < 5.0  # half a minute where every letter is a start
