@@ -94,3 +94,9 @@ def test_text_of_a_model_is_shown_and_becomes_no_element(text):
     bare = html.unescape(shown.replace("<p>", "").replace("</p>", ""))
     bare = bare.replace("<code>", "").replace("</code>", "").strip()
     assert bare == " ".join(printable(text).split())
+
+
+def test_the_report_of_a_hostile_run_has_no_element_but_ours(text):
+    tags, outside = rendered(text)
+    assert tags <= OURS | {"h1", "h2", "h3"}
+    assert "://" not in outside
