@@ -22,6 +22,7 @@ from itertools import pairwise
 
 MAX_CHARS = 20_000
 MAX_SENTENCES = 400
+LONGEST_MARKER = 80  # characters, of one marker of a prompt format
 
 _MARKER = re.compile(
     r"\[/?INST\]|<{1,2}/?(?:SYS|INST)>{1,2}|</?s>|<\|[^|>\n]{0,40}\|>|<(?:pad|unk|eos|bos)>"
@@ -129,12 +130,22 @@ def _cut_markers(text: str, cut: list[str]) -> str:
         cut.append("echo of the prompt format")
         closer = _CLOSER.search(body)
         body = body[closer.end() :].strip() if closer else body
-        while (first := _MARKER.search(body)) and first.start() == 0:
-            body = body[first.end() :].strip()
+        body = _behind_markers(body)
+        first = _MARKER.search(body)
     if first:
         cut.append(f"all after '{first.group().strip()}'")
         body = body[: first.start()]
     return _SPEAKER.sub("", body).strip()
+
+
+def _behind_markers(body: str) -> str:
+    """What stands behind all markers at the start; each is looked at in a window of its own."""
+    start = 0
+    while marker := _MARKER.match(body[start : start + LONGEST_MARKER]):
+        start += marker.end()
+        while start < len(body) and body[start].isspace():
+            start += 1
+    return body[start:].strip()
 
 
 def _cut_turns(sentences: list[str], cut: list[str]) -> list[str]:
