@@ -15,7 +15,9 @@ from harness.grading.evidence_features import parsed
 from harness.grading.grader import WorldGrader
 from harness.grading.refusal import find_refusal
 from harness.grading.run_on import cut_run_on
+from harness.grading.said import said
 from harness.grading.text import prepare
+from harness.grading.unreadable import readable
 from harness.instruct.exposure import split_exposure
 from harness.logs import Logged, grade_log, summarise_log
 from harness.records import Question
@@ -192,6 +194,8 @@ _CALLS: dict[str, Callable[[], Callable[[str], object]]] = {
     "logs question": lambda: lambda text: _log(_logged(question=text or "a")),
     "run on": lambda: lambda text: cut_run_on(ASKED, text),
     "prepare": lambda: lambda text: (prepare(text), prepare(text, truncated=True)),
+    "thinking and dress": lambda: said.__wrapped__,
+    "readable": lambda: readable,
     "report printable": lambda: printable,
     "report one line": lambda: lambda text: one_line(text, width=100),
     "report flatten": lambda: lambda text: flatten({"a": text, text: [text]}),
