@@ -35,8 +35,10 @@ def doctor(
     """
     from harness.models.doctor import diagnose
     from harness.models.findings import broken
+    from harness.variants import load_variants, put
 
-    found = diagnose(model, quantisation=quantisation, base=base, as_is=as_is)
+    chats = {one.id: put("Who is there?", one, seed=0) for one in load_variants()}
+    found = diagnose(model, quantisation=quantisation, base=base, as_is=as_is, chats=chats)
     bad = broken(found)
     if as_json:
         data = {"fit": not bad, "findings": [one.to_data() for one in found]}

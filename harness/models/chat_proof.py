@@ -7,14 +7,14 @@ audits a model that nobody trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
 from harness.models.registry import CARD, read_json
 from harness.models.stops import Stops, find_stops, prove_end
-from harness.models.template import encode_prompt, template_hash
+from harness.models.template import encode_prompt, folds_system, template_hash
 
 _ASKED = "Who is there?"
 _CHATS = 3  # of the training data that are compared
@@ -33,6 +33,30 @@ def prove_template(tokenizer: Any, folder: Path, adapter: Path | None = None) ->
     stops = find_stops(tokenizer, folder, adapter)
     prove_end(tokenizer, stops, folder)
     return stops
+
+
+def rendered_variants(tokenizer: Any, chats: Mapping[str, Sequence[Mapping[str, str]]]) -> str:
+    """Render the chat of every variant, by its id, and say in a sentence how they came out.
+
+    Raises ModelError naming the variants that the template refuses.
+    """
+    refused: dict[str, str] = {}
+    for name, chat in chats.items():
+        try:
+            encode_prompt(tokenizer, chat)
+        except ModelError as error:
+            refused[name] = str(error)
+    if refused:
+        kept = [name for name in chats if name not in refused]
+        way_on = f"; --variants {','.join(kept)} leaves them out" if kept else ""
+        raise ModelError(f"{', '.join(refused)}: {next(iter(refused.values()))}{way_on}")
+    if not folds_system(tokenizer):
+        return f"all {len(chats)} render"
+    moved = [name for name, chat in chats.items() if chat[0]["role"] == "system"]
+    return (
+        f"all {len(chats)} render; the template takes no system role (it refuses one, or leaves "
+        f"its text out), so in {', '.join(moved)} the system text stands in the user's turn"
+    )
 
 
 def prove_trained_prompts(adapter: Path, tokenizer: Any) -> str | None:

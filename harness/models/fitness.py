@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.request import Request
 
 from harness.errors import ModelError
 from harness.models.adapters import check_card, check_weights
-from harness.models.chat_proof import prove_template, prove_trained_prompts
+from harness.models.chat_proof import prove_template, prove_trained_prompts, rendered_variants
 from harness.models.findings import Finding, State, within
 from harness.models.hub import ask_hub, cached_base, room_problems
 from harness.models.loading import load_tokenizer, refuse_pickles
@@ -26,10 +26,14 @@ _SOURCES = {
 }
 
 
-def examine(spec: ModelSpec) -> list[Finding]:
+Chats = Mapping[str, Sequence[Mapping[str, str]]]
+
+
+def examine(spec: ModelSpec, *, chats: Chats | None = None) -> list[Finding]:
     """What an audit of `spec` needs and whether it is here; loads no weights.
 
-    The hub is asked only for what is not here, and for REACH_S seconds at most.
+    The hub is asked only for what is not here, and for REACH_S seconds at most. chats: one in
+    each variant that the audit will send, by the variant's id.
     """
     if spec.server:
         return [_served(spec)]
@@ -41,7 +45,8 @@ def examine(spec: ModelSpec) -> list[Finding]:
     adapter = Path(spec.adapter) if spec.adapter else None
     if adapter:
         found += _adapter(spec, adapter, folder)
-    return [*found, _template(spec, adapter, folder)]
+    found.append(_template(spec, adapter, folder))
+    return [*found, _variants(spec, adapter, folder, chats)] if chats else found
 
 
 def _served(spec: ModelSpec) -> Finding:
@@ -194,6 +199,14 @@ def _template(spec: ModelSpec, adapter: Path | None, folder: Path) -> Finding:
         value = f"{found.value}, prompts as in training (by {how[0]})"
         return _told("chat template", value, "ok")
     return found
+
+
+def _variants(spec: ModelSpec, adapter: Path | None, folder: Path, chats: Chats) -> Finding:
+    try:
+        told = rendered_variants(load_tokenizer(spec, folder, adapter=adapter), chats)
+    except ModelError as error:
+        return _told("variants", str(error), "broken")
+    return _told("variants", told, "ok")
 
 
 def _tried(name: str, told: str, check: Callable[[], object], *, well: State = "ok") -> Finding:

@@ -16,14 +16,16 @@ class FaultServer(ThreadingHTTPServer):
     it reads seeds), logs (whether it gives log-probabilities), samples (whether temperature
     moves it), cooler (what it takes off the temperature), refused (fields it answers with 400),
     deaf (which of top_p and top_k it does not read), breaks (fields it answers with 500),
-    refuses_n_above (choices it answers with 400).
+    refuses_n_above (choices it answers with 400), custom (handler and body to its own answer
+    of a chat: True where it gave one), lists (handler to its own answer of /v1/models).
     """
 
     daemon_threads = True
 
     def __init__(self, **settings):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.faults, self.bodies, self.headers = [], [], []
+        self.faults, self.bodies, self.headers, self.gets = [], [], [], []
+        self.custom = self.lists = None
         self.listed = [{"id": "m", "object": "model", "created": time.time()}]
         self.most, self.one_stream, self.seeded, self.logs = 99, False, True, True
         self.samples, self.refused, self.slow_s, self.cooler = True, (), 0.0, 0.0
@@ -59,7 +61,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self):
-        if isinstance(self.server.listed, int):
+        self.server.gets.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
+        if self.server.lists:
+            self.server.lists(self)
+        elif isinstance(self.server.listed, int):
             self.send(self.server.listed, {"error": "no such page"})
         else:
             self.send(200, {"object": "list", "data": self.server.listed})
@@ -87,6 +92,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, body, fault):
         server = self.server
+        if server.custom and server.custom(self, body):
+            return
         refused = [field for field in server.refused if field in body]
         if refused or body["model"] == "stories":
             self.send(400 if refused else 404, {"error": f"not {refused or body['model']}"})
