@@ -144,7 +144,7 @@ def reply(server, body, *, tail="", logprob=-0.5):
     seed = body.get("seed") if server.seeded else random.getrandbits(60)
     choices = []
     for index in range(count):
-        warm = body["temperature"] - server.cooler > 0 and server.samples
+        warm = body.get("temperature", 1.0) - server.cooler > 0 and server.samples
         if "top_k" not in server.deaf and body.get("top_k") == 1:
             warm = False
         if "top_p" not in server.deaf and body.get("top_p", 1) < 0.001:
