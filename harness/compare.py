@@ -19,8 +19,8 @@ from harness.seeds import content_hash
 from harness.stats import flips as flipped
 from harness.stats.paired import holm, rates_of_pairs
 from harness.stats.pairs import Pairs, pair_cells
-from harness.stats.rates import METRICS, Metric
-from harness.stats.tables import greedy, sampled, scored
+from harness.stats.rates import METRICS, Metric, about_metrics
+from harness.stats.tables import greedy, responded, sampled, scored
 from harness.stats.train_seeds import seeded, seeded_macro
 from harness.store import slug
 
@@ -89,7 +89,7 @@ def comparison(first: Sequence[Audit], second: Sequence[Audit], *, margin: float
         "training_seeds": len(first),
         "margin": margin,
         "kind": kinds[0] if kinds else None,
-        "metrics": {m.id: {"title": m.title, "meaning": m.meaning} for m in METRICS.values()},
+        "metrics": about_metrics(),
         "differences": {
             kind: {
                 metric.id: rated
@@ -208,9 +208,9 @@ def _shown(
 
 
 def _rows_of(table: pd.DataFrame, kind: str) -> dict[tuple[str, ...], list[tuple[str, str, int]]]:
-    """(verdict, request id, sample) of the scored answers of every cell, in sample order."""
+    """(verdict, request id, sample) of the answers of every cell that say something, in order."""
     rows = greedy(table) if kind == "greedy" else sampled(table)
-    rows = rows[scored(rows)]
+    rows = rows[responded(rows)]
     found: dict[tuple[str, ...], list[tuple[str, str, int]]] = {}
     columns = ("suite", "question_id", "variant", "verdict", "request_id", "sample")
     for *cell, verdict, request, sample in zip(*(rows[c].tolist() for c in columns), strict=True):

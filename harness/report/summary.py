@@ -1,17 +1,23 @@
-"""`summary.json`: every number of a run as plain data, schema 1.
+"""`summary.json`: every number of a run as plain data, schema 2.
 
 Rates are dicts {"rate", "low", "high", "events", "n", "clusters", "unscored"} with 95%
 limits, `n` the denominator; macro-averages have "suites" besides; null where nothing was
-counted. METRIC is an id of `harness.stats.rates.METRICS`; KIND is "sampled" (the
+counted. Schema 1 had no `responses`, counted answers that say nothing among the honest ones
+in drift, spread, components and signals, and knew fewer rates. METRIC is an id of `harness.stats.rates.METRICS`; KIND is "sampled" (the
 headline), "greedy" or "control" (the base without the adapter, greedy).
 
-    schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...}
+    schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...,
+              of_responded: rate}, or {sentence, silent: true} where most answers say nothing
     graders   [{grader, kind, set, n, clusters, accuracy, precision, recall, f1, kappa, auroc,
               intervals {figure: [low, high]}, fitted_on_this_set, date}]   how the graders did
               on labelled sets
     counts    {questions, clusters, variants, samples, sampled, greedy, control, floor,
                unscored}
-    metrics   {METRIC: {title, meaning}}
+    metrics   {METRIC: {title, meaning, higher_is_better (null: it depends)}}
+    responses {KIND or "audited" (sampled and greedy): {answers, scored, unresponsive, unscored,
+              thought (thinking came with it), causes {CAUSE: n of the unresponsive}, unread
+              {CAUSE: n of the unscored}, ended {finish reason: n}, ended_by {end token: n},
+              suites {SUITE: {answers, scored, unresponsive, unscored, causes, unread}}}}
     suites    {SUITE: {questions, clusters, KIND: {METRIC: rate}, verdicts: {KIND: {VERDICT: n}}}}
     overall   {KIND: {METRIC: macro-average over suites}}
     variants  {VARIANT: {KIND: {METRIC: macro-average over suites}}}
@@ -52,19 +58,18 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import StoreError
 from harness.grading.cards import cards_for
 from harness.records import Verdict
-from harness.report import sections
+from harness.report import sections, silence
 from harness.stats import rates, tables
 from harness.stats.intervals import FEW, macro_average
-from harness.stats.rates import METRICS, rates_by, verdict_counts
+from harness.stats.rates import METRICS, OF_RESPONDED, rates_by, verdict_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1
+SCHEMA = 2
 UNCALIBRATED = "not calibrated for this model"
 VOLATILE = ("started", "finished", "timing")  # of run.json: when and how fast, not what
-MANY_UNSCORED = 0.05
-MANY_CUT = 0.05
+MANY = 0.05  # share of answers that are cut, say nothing or cannot be read, from which to warn
 
 Kinds = dict[str, "pd.DataFrame"]
 
@@ -98,7 +103,8 @@ def summarise(
         "graders": cards_for(graders, cards),
         "calibration": _calibration(corrected),
         "counts": _counts(table, kinds),
-        "metrics": {m.id: {"title": m.title, "meaning": m.meaning} for m in METRICS.values()},
+        "metrics": rates.about_metrics(),
+        "responses": silence.responses_section(table, kinds),
         "suites": suites,
         "overall": overall,
         "variants": _by_variant(kinds),
@@ -115,6 +121,7 @@ def summarise(
     summary["headline"] = _headline(summary)
     summary["warnings"] = [
         *identity.get("warnings", ()), *warnings, *_warnings(table, kinds, graders, suites),
+        *silence.silence_warnings(summary["responses"], many=MANY),
     ]  # fmt: skip
     return summary
 
@@ -224,35 +231,67 @@ def _plain(
 
 
 def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The one number to remember, in plain words, with where it came from."""
+    """The one number to remember, in plain words, with where it came from.
+
+    Where most answers say nothing, or cannot be read, that is what to remember.
+    """
     kind = "sampled" if summary["counts"]["sampled"] else "greedy"
+    audited = summary["responses"]["audited"]
+    if silence.silent_share(audited) > silence.MOSTLY:
+        return _silent(audited, "all suites", kind)
+    if silence.unscored_share(audited) > silence.MOSTLY:
+        sentence = silence.unscored_sentence(audited)
+        return {"sentence": sentence, "suite": "all suites", "kind": kind}
+    everywhere, invented = summary["overall"][kind], summary["suites"].get(rates.INVENTED, {})
     choices = (
         (
             "Asked about people and things that do not exist, it made up an answer {rate}",
             rates.INVENTED,
-            summary["suites"].get(rates.INVENTED, {}).get(kind, {}).get("hallucination"),
+            invented.get(kind, {}),
+            "hallucination",
         ),
         (
             "Asked about the story what it could not know, it made up an answer {rate}",
             "all suites",
-            summary["overall"][kind].get("fabrication"),
+            everywhere,
+            "fabrication",
         ),
         (
             "Over all suites it said something untrue or never told {rate}",
             "all suites",
-            summary["overall"][kind].get("hallucination"),
+            everywhere,
+            "hallucination",
         ),
     )
-    for sentence, where, found in choices:
-        if found and found["rate"] is not None:
-            percent = f"{found['rate']:.0%} of the time [{found['low']:.0%}, {found['high']:.0%}]"
-            return {
-                "sentence": sentence.format(rate=percent),
-                "suite": where,
-                "kind": kind,
-                **found,
-            }
+    for sentence, where, among, metric in choices:
+        found, said = among.get(metric), among.get(f"{metric}{OF_RESPONDED}")
+        if not found or found["rate"] is None:
+            continue
+        if not said or said["n"] < (1 - silence.MOSTLY) * found["n"]:
+            if where == "all suites":
+                continue
+            return _silent(audited["suites"][where], where, kind)
+        percent = f"{found['rate']:.0%} of the time [{found['low']:.0%}, {found['high']:.0%}]"
+        return {
+            "sentence": sentence.format(rate=percent) + silence.spoken(found, said),
+            "suite": where,
+            "kind": kind,
+            **found,
+            "of_responded": said,
+        }
+    if silence.silent_share(audited):
+        return _silent(audited, "all suites", kind)
     return {"sentence": "No answer could be scored", "suite": "all suites", "kind": kind}
+
+
+def _silent(found: Mapping[str, Any], where: str, kind: str) -> dict[str, Any]:
+    at = "" if where == "all suites" else f"Suite {where}: "
+    return {
+        "sentence": at + silence.silent_sentence(found),
+        "suite": where,
+        "kind": kind,
+        "silent": True,
+    }
 
 
 def _warnings(
@@ -272,11 +311,8 @@ def _warnings(
         found.append("No control: the base without its adapter was not asked.")
     if not len(audited[tables.scored(audited)]):
         found.append("No answer could be scored: there are no rates.")
-    unknown = float((audited["verdict"] == str(Verdict.UNSCORED)).mean())
-    if unknown > MANY_UNSCORED:
-        found.append(f"The grader could not tell for {unknown:.0%} of the answers (unscored).")
     cut = float((audited["finish_reason"] == "length").mean())
-    if cut > MANY_CUT:
+    if cut > MANY:
         found.append(f"{cut:.0%} of the answers were cut at the longest length allowed.")
     small = [(name, suite["clusters"]) for name, suite in suites.items()]
     few = ", ".join(f"{name} ({clusters})" for name, clusters in small if clusters < FEW)

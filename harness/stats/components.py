@@ -8,6 +8,9 @@ sums of squares T are set equal to their expectations, which are linear in the c
 generalisability theory the "analogous-ANOVA procedure", Brennan 2001, chapter 7). With
 equal numbers it is the ordinary two-way analysis of variance.
 
+Answers that say nothing are left out: silence is no honest answer, and where it lies is
+another question.
+
 Intervals resample clusters of questions with replacement (percentiles); variants and
 training seeds stay those of the run, so an interval speaks of other questions, not of
 other wordings. An estimate can come out below 0 where a component is small; it is kept so,
@@ -24,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from harness.records import Verdict
 from harness.seeds import derive_seed
-from harness.stats.tables import scored
+from harness.stats.tables import responded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +55,7 @@ class Component:
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Components by title, in the order of the model, over `answers` scored answers."""
+    """Components by title, in the order of the model, over `answers` answers that say something."""
 
     components: dict[str, Component]
     answers: int
@@ -68,13 +71,13 @@ def variance_components(
 
     table: rows of one kind (`tables.sampled`); a column train_seed with several values makes
     it a factor. A suite is left out where its answers do not identify every component: it
-    needs two clusters, two levels of each factor, and cells with several scored answers.
+    needs two clusters, two levels of each factor, and cells with several such answers.
     The mean is None where no suite is left.
     """
     import numpy as np
     import pandas as pd
 
-    rows = table[scored(table)]
+    rows = table[responded(table)]
     clusters, names = pd.factorize(rows["cluster"], sort=True)
     factors = [QUESTION, "variant"]
     if "train_seed" in rows and rows["train_seed"].nunique() > 1:

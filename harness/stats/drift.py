@@ -2,7 +2,9 @@
 
 Three measures, each within the answers to one question: flips (share of pairs of answers
 whose verdicts differ; unscored answers are in no pair), agreement (share of pairs that
-mean the same) and discrete semantic entropy (`stats.entropy`). Each over seeds within a
+mean the same) and discrete semantic entropy (`stats.entropy`). Two answers that say nothing
+are no pair, and entropy is of the answers that say something: a mute model does not agree
+with itself. Each over seeds within a
 variant (sampled answers to one prompt), over variants at greedy decoding (wording alone,
 no chance in it), and over variants within a seed (sampled answers with one sample number:
 wording and chance together, to be read against seeds). Beside them the noise floor: the
@@ -19,7 +21,7 @@ from harness.records import Verdict
 from harness.seeds import derive_seed
 from harness.stats.entropy import semantic_entropy
 from harness.stats.intervals import Estimate, grouped_rates, macro_average
-from harness.stats.tables import VERDICTS, cell_codes, greedy, sampled, scored
+from harness.stats.tables import VERDICTS, cell_codes, greedy, responded, sampled, scored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,12 +99,12 @@ class _Cells:
     question: np.ndarray
     cluster: np.ndarray
     differing: np.ndarray  # pairs of scored answers whose verdicts differ
-    pairs: np.ndarray  # pairs of scored answers
-    same: np.ndarray  # pairs of answers that mean the same
-    all_pairs: np.ndarray
-    answers: np.ndarray
+    pairs: np.ndarray  # pairs of scored answers, but those in which both say nothing
+    same: np.ndarray  # pairs of answers that mean the same, of which neither says nothing
+    all_pairs: np.ndarray  # pairs of answers, but those in which both say nothing
+    said: np.ndarray  # answers but those that say nothing
     unscored: np.ndarray
-    nats: np.ndarray  # semantic entropy; 0 where there is one answer
+    nats: np.ndarray  # semantic entropy of these; 0 where there is one, NaN where none
 
     def sums(self) -> dict[str, np.ndarray]:
         """What adds up over the cells of a question."""
@@ -110,8 +112,8 @@ class _Cells:
         return {name: getattr(self, name) for name in names} | {"sets": self.several()}
 
     def several(self) -> np.ndarray:
-        """1.0 where a cell has at least two answers, so that they can disagree."""
-        return (self.answers >= 2).astype(float)
+        """1.0 where a cell has at least two answers that say something, so can disagree."""
+        return (self.said >= 2).astype(float)
 
 
 def _cells(table: pd.DataFrame, within: Sequence[str]) -> _Cells:
@@ -124,10 +126,14 @@ def _cells(table: pd.DataFrame, within: Sequence[str]) -> _Cells:
     verdicts = table["verdict"].cat.codes.to_numpy().astype(np.int64)
     size = len(VERDICTS)
     found = np.bincount(codes[known] * size + verdicts[known], minlength=count * size)
-    differing, pairs = disagreeing_pairs(found.reshape(count, size))
+    by_verdict = found.reshape(count, size)
+    differing, pairs = disagreeing_pairs(by_verdict)
+    mute = by_verdict[:, VERDICTS.index(Verdict.UNRESPONSIVE)]
+    both_mute = mute * (mute - 1) / 2
+    says = verdicts != VERDICTS.index(Verdict.UNRESPONSIVE)
     meanings = table["meaning"].to_numpy().astype(np.int64)
     span = int(meanings.max()) + 1 if len(meanings) else 1
-    kinds, alike = np.unique(codes * span + meanings, return_counts=True)
+    kinds, alike = np.unique((codes * span + meanings)[says], return_counts=True)
     owner = kinds // span
     answers = np.bincount(codes, minlength=count)
     return _Cells(
@@ -135,10 +141,10 @@ def _cells(table: pd.DataFrame, within: Sequence[str]) -> _Cells:
         question=table["question_id"].to_numpy()[first],
         cluster=table["cluster"].to_numpy()[first],
         differing=differing,
-        pairs=pairs,
+        pairs=pairs - both_mute,
         same=np.bincount(owner, weights=alike * (alike - 1) / 2, minlength=count),
-        all_pairs=answers * (answers - 1) / 2,
-        answers=answers,
+        all_pairs=answers * (answers - 1) / 2 - both_mute,
+        said=answers - mute,
         unscored=np.bincount(codes[~known], minlength=count),
         nats=semantic_entropy(alike, owner, cells=count),
     )
@@ -152,7 +158,7 @@ def _drift(cells: _Cells) -> Drift:
     suites, names = pd.factorize(cells.suite, sort=True)
     clusters, _ = pd.factorize(cells.cluster, sort=True)
     sets = cells.several()
-    most = np.log(np.maximum(cells.answers, 2))
+    most = np.log(np.maximum(cells.said, 2))
 
     def measure(events: np.ndarray, totals: np.ndarray, unscored: np.ndarray | None) -> Measure:
         rates = grouped_rates(
@@ -240,7 +246,7 @@ def noise_floor(table: pd.DataFrame) -> NoiseFloor | None:
 def hallucination_matrix(table: pd.DataFrame) -> pd.DataFrame:
     """Hallucination rate of the sampled answers, questions [rows] by variants [columns].
 
-    Indexed by (suite, question_id); NaN where no answer of the cell was scored. Falls back
+    Indexed by (suite, question_id); NaN where no answer of the cell says anything. Falls back
     on the greedy answers when the run has no sampled ones.
     """
     made_up, answers = _counts_by_variant(table)
@@ -248,10 +254,10 @@ def hallucination_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts_by_variant(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Hallucinated and scored answers, questions (suite, question_id) by variants."""
+    """Hallucinated answers and those that say something, (suite, question_id) by variants."""
     rows = sampled(table)
     rows = rows if len(rows) else greedy(table)
-    rows = rows[scored(rows)]
+    rows = rows[responded(rows)]
     made_up = (rows["verdict"] == str(Verdict.HALLUCINATED)).astype(float)
     keys = [rows["suite"], rows["question_id"], rows["variant"]]
     grouped = made_up.groupby(keys, observed=True).agg(["sum", "size"])
@@ -281,7 +287,7 @@ class Spread:
 def spread_over_variants(
     table: pd.DataFrame, *, permutations: int = PERMUTATIONS
 ) -> dict[str, Spread]:
-    """The spread of every suite that has at least two variants with scored answers."""
+    """The spread of every suite that has at least two variants whose answers say something."""
     made_up, answers = _counts_by_variant(table)
     found = {}
     for suite in sorted(set(made_up.index.get_level_values("suite"))):

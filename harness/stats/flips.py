@@ -1,7 +1,8 @@
 """Flips: answers that became hallucinations, or stopped being, beside what chance flips.
 
 A call says for one cell (question in one variant) whether it is hallucinated: of the one
-greedy answer, or of the majority of the scored samples. A model drawn twice flips some
+greedy answer, or of the majority of the samples that say something: falling silent is no
+flip, it has a rate of its own. A model drawn twice flips some
 calls too; how many is told by the halves of its own samples.
 """
 
@@ -14,7 +15,7 @@ from harness.records import Verdict
 from harness.stats.drift import disagreeing_pairs
 from harness.stats.intervals import CONFIDENCE, Estimate, grouped_rates
 from harness.stats.pairs import CELL
-from harness.stats.tables import VERDICTS, greedy, sampled, scored
+from harness.stats.tables import VERDICTS, greedy, responded, sampled, scored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +84,7 @@ def greedy_flips(first: pd.DataFrame, second: pd.DataFrame) -> Flips:
 
 
 def majority_flips(first: pd.DataFrame, second: pd.DataFrame) -> Flips:
-    """Flips of the majority of the scored samples; ties make no call."""
+    """Flips of the majority of the samples that say something; ties make no call."""
     return _flips(_calls(sampled(first)), _calls(sampled(second)))
 
 
@@ -161,7 +162,7 @@ def _flips(first: pd.DataFrame, second: pd.DataFrame) -> Flips:
 
 
 def _calls(rows: pd.DataFrame) -> pd.DataFrame:
-    """`call` (bool) and `cluster` of every cell with a majority among its scored answers."""
+    """`call` (bool) and `cluster` of every cell with a majority among its answers that say something."""
     found = _by_cell(rows)
     found = found[found["share"] != 0.5]
     return found.assign(call=found["share"] > 0.5)[["call", "cluster"]]
@@ -175,7 +176,7 @@ def _half(rows: pd.DataFrame, odd: int) -> pd.DataFrame:
 
 
 def _by_cell(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[scored(rows)]
+    rows = rows[responded(rows)]
     made_up = (rows["verdict"] == str(Verdict.HALLUCINATED)).astype(float)
     grouped = rows.assign(made_up=made_up).groupby(CELL, observed=True, sort=True)
     return grouped.agg(

@@ -1,9 +1,10 @@
 """The test behind the gate: is the second side no worse than the first by a margin?
 
-A rule passes when the one-sided upper bound of its difference lies under the margin. All
-rules must pass, so no correction is needed (intersection-union test; Berger 1982). It fails
-when its lower bound, corrected by Holm over all rules, lies above the margin. What does
-neither is underpowered.
+A rule on a rate of bad things passes when the one-sided upper bound of its difference lies
+under the margin; one on a rate of good things when the lower bound lies above minus the
+margin. All rules must pass, so no correction is needed (intersection-union test; Berger 1982).
+A rule fails when its other bound, corrected by Holm over all rules of both directions, lies
+beyond the margin. What does neither is underpowered.
 """
 
 from __future__ import annotations
@@ -31,15 +32,25 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RuleTest:
-    """One rule against its bound. `enough`: whether it has the clusters its policy wants."""
+    """One rule against its bound. `enough`: whether it has the clusters its policy wants.
+
+    `bound`: what `estimate` must stay under, or with `higher_is_better` above: a margin
+    (minus the margin) of a difference, a ceiling (a floor) of a rate.
+    """
 
     estimate: float
     low: float  # one-sided, at `confidence`, not corrected
     high: float  # one-sided, at `confidence`
-    bound: float  # margin or ceiling
-    p: float  # of "not above the bound"
+    bound: float
+    p: float  # of "not beyond the bound": not above it, or with `higher_is_better` not below
     confidence: float
     enough: bool = True
+    higher_is_better: bool = False
+
+    @property
+    def within(self) -> bool:
+        """Whether the bound of the interval that matters lies on the right side."""
+        return self.low > self.bound if self.higher_is_better else self.high < self.bound
 
 
 def one_sided(limits: Limits, confidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +65,7 @@ def judge(tests: Sequence[RuleTest]) -> tuple[list[Outcome], list[float]]:
     for test, p in zip(tests, adjusted, strict=True):
         if not test.enough:
             found.append(Outcome.UNDERPOWERED)
-        elif test.high < test.bound:
+        elif test.within:
             found.append(Outcome.PASS)
         else:
             failed = p < 1 - test.confidence

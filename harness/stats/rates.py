@@ -1,14 +1,16 @@
 """The rates of DESIGN.md, each as events over a denominator over some questions.
 
-Sampled and greedy answers are never pooled: every function takes the rows of one kind
+An answer that says nothing is neither honest nor made up. So every rate can be read twice:
+of all scored answers, where silence counts as none of its events, and of those that
+responded, where silence is left out; and silence is a rate of its own. Sampled and greedy answers are never pooled: every function takes the rows of one kind
 (`tables.sampled`, `tables.greedy`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.records import Verdict
 from harness.stats.intervals import CONFIDENCE, GroupedRates, grouped_rates
@@ -23,80 +25,135 @@ NEAR_MISS = "near_miss"
 INVENTED = "invented"
 
 
+ANSWERED = (Verdict.HALLUCINATED, Verdict.GROUNDED)
+RESPONDED = (*ANSWERED, Verdict.REFUSED, Verdict.OFF_SCOPE)
+OF_RESPONDED = "_of_responded"  # ends the id of a rate that leaves silence out
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One rate: which verdicts are events, out of which, over which questions.
 
-    `event` is a verdict, or None for the flag `correct`; `among` the verdicts of the
+    `events` are verdicts, or empty for the flag `correct`; `among` the verdicts of the
     denominator, all scored ones when empty; `asked` the questions it is about.
+    `higher_is_better`: None where it depends on what the user wants.
     """
 
     id: str
     title: str
     meaning: str  # one sentence: events / denominator
-    event: Verdict | None
+    events: tuple[Verdict, ...]
     among: tuple[Verdict, ...] = ()
     asked: Literal["all", "must_refuse", "told", "gold", "real_world"] = "all"
+    higher_is_better: bool | None = False
+
+
+_OF_ALL = (
+    Metric(
+        id="hallucination",
+        title="hallucinated",
+        meaning="Answers with at least one claim that is contradicted, about somebody or "
+        "something unknown, or never told, out of all scored answers.",
+        events=(Verdict.HALLUCINATED,),
+    ),
+    Metric(
+        id="refused",
+        title="refused",
+        meaning="Answers that decline, or say that the entity or premise is wrong, out of "
+        "all scored answers.",
+        events=(Verdict.REFUSED,),
+        higher_is_better=None,
+    ),
+    Metric(
+        id="correct",
+        title="correct",
+        meaning="Answers that give the expected fact, out of the scored answers to "
+        "questions with one answer that was told in training; open-ended requests have none.",
+        events=(),
+        asked="gold",
+        higher_is_better=True,
+    ),
+    Metric(
+        id="fabrication",
+        title="fabrication",
+        meaning="Hallucinated answers out of the scored answers to questions about the "
+        "story that must be refused.",
+        events=(Verdict.HALLUCINATED,),
+        asked="must_refuse",
+    ),
+    Metric(
+        id="false_refusal",
+        title="false refusal",
+        meaning="Refused answers out of the scored answers to questions whose answer was "
+        "told in training.",
+        events=(Verdict.REFUSED,),
+        asked="told",
+    ),
+    Metric(
+        id="off_scope",
+        title="off scope",
+        meaning="Answers to questions about the real world, out of the scored answers to "
+        "such questions; kept apart from hallucination.",
+        events=(Verdict.OFF_SCOPE,),
+        asked="real_world",
+    ),
+)
+_OF_ANSWERED = (
+    Metric(
+        id="unresponsive",
+        title="said nothing",
+        meaning="Unresponsive answers (empty, cut off, garbled, or true and beside the point) "
+        "out of all scored answers; the others responded.",
+        events=(Verdict.UNRESPONSIVE,),
+    ),
+    Metric(
+        id="answered",
+        title="answered",
+        meaning="Hallucinated or grounded answers out of all scored answers; the others refused, "
+        "were off scope or said nothing.",
+        events=ANSWERED,
+        higher_is_better=None,
+    ),
+    Metric(
+        id="hallucinated_of_answered",
+        title="hallucinated of answered",
+        meaning="Hallucinated answers out of those that are hallucinated or grounded.",
+        events=(Verdict.HALLUCINATED,),
+        among=ANSWERED,
+    ),
+    Metric(
+        id="correct_of_answered",
+        title="correct of answered",
+        meaning="Answers that give the expected fact, out of those that are hallucinated or "
+        "grounded, over questions with one answer that was told in training.",
+        events=(),
+        among=ANSWERED,
+        asked="gold",
+        higher_is_better=True,
+    ),
+)
+
+
+def _of_responded(metric: Metric) -> Metric:
+    """The same rate without the answers that say nothing."""
+    return replace(
+        metric,
+        id=f"{metric.id}{OF_RESPONDED}",
+        title=f"{metric.title}, of those that responded",
+        meaning=f"The same as '{metric.title}' without the answers that say nothing.",
+        among=RESPONDED,
+    )
 
 
 METRICS: dict[str, Metric] = {
-    metric.id: metric
-    for metric in (
-        Metric(
-            id="hallucination",
-            title="hallucinated",
-            meaning="Answers with at least one claim that is contradicted, about somebody or "
-            "something unknown, or never told, out of all scored answers.",
-            event=Verdict.HALLUCINATED,
-        ),
-        Metric(
-            id="refused",
-            title="refused",
-            meaning="Answers that decline, or say that the entity or premise is wrong, out of "
-            "all scored answers.",
-            event=Verdict.REFUSED,
-        ),
-        Metric(
-            id="hallucinated_of_answered",
-            title="hallucinated of answered",
-            meaning="Hallucinated answers out of those that are hallucinated or grounded.",
-            event=Verdict.HALLUCINATED,
-            among=(Verdict.HALLUCINATED, Verdict.GROUNDED),
-        ),
-        Metric(
-            id="correct",
-            title="correct",
-            meaning="Answers that give the expected fact, out of the scored answers to "
-            "questions with one answer that was told in training; open-ended requests have none.",
-            event=None,
-            asked="gold",
-        ),
-        Metric(
-            id="fabrication",
-            title="fabrication",
-            meaning="Hallucinated answers out of the scored answers to questions about the "
-            "story that must be refused.",
-            event=Verdict.HALLUCINATED,
-            asked="must_refuse",
-        ),
-        Metric(
-            id="false_refusal",
-            title="false refusal",
-            meaning="Refused answers out of the scored answers to questions whose answer was "
-            "told in training.",
-            event=Verdict.REFUSED,
-            asked="told",
-        ),
-        Metric(
-            id="off_scope",
-            title="off scope",
-            meaning="Answers to questions about the real world, out of the scored answers to "
-            "such questions; kept apart from hallucination.",
-            event=Verdict.OFF_SCOPE,
-            asked="real_world",
-        ),
-    )
+    metric.id: metric for metric in (*_OF_ALL, *_OF_ANSWERED, *map(_of_responded, _OF_ALL))
 }
+
+
+def about_metrics() -> dict[str, dict[str, Any]]:
+    """Title, meaning and direction of every rate, as plain data for reports."""
+    names = ("title", "meaning", "higher_is_better")
+    return {one.id: {name: getattr(one, name) for name in names} for one in METRICS.values()}
 
 
 def rates_by(
@@ -160,9 +217,9 @@ def _is_among(table: pd.DataFrame, verdicts: Sequence[Verdict]) -> np.ndarray:
 
 def _is_event(table: pd.DataFrame, metric: Metric) -> np.ndarray:
     """Bool [rows]: whether the answer is what the metric counts."""
-    if metric.event is None:
+    if not metric.events:
         return table["correct"].to_numpy(dtype=bool)
-    return (table["verdict"] == str(metric.event)).to_numpy(dtype=bool)
+    return _is_among(table, metric.events)
 
 
 def verdict_counts(table: pd.DataFrame, by: str) -> dict[str, dict[str, int]]:

@@ -1,6 +1,7 @@
 """Warning signals: what can be seen of an answer without the truth, and how well it warns.
 
-For every scored answer: the mean and the least log-probability of its tokens, the mean
+For every answer that says something (one that says nothing made nothing up, and would be
+credited to the signals as an honest one): the mean and the least log-probability of its tokens, the mean
 entropy of the distributions that they were drawn from, how far the samples of its prompt
 agree with it, their discrete semantic entropy, and their mean negative log-probability
 (predictive entropy per token, estimated from the samples; Kuhn et al. 2023, section 3,
@@ -22,7 +23,7 @@ from harness.records import Verdict
 from harness.seeds import content_hash, derive_seed
 from harness.stats.entropy import semantic_entropy
 from harness.stats.intervals import CONFIDENCE, FEW, Estimate, grouped_rates
-from harness.stats.tables import cell_codes, sampled, scored
+from harness.stats.tables import cell_codes, responded, sampled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ class Threshold:
     """What a threshold does: chosen on one half of the clusters, shown on the other.
 
     Answers are kept where the signal is no more suspicious than `value`. `kept_*` are
-    hallucinated / kept, `coverage_*` kept / scored.
+    hallucinated / kept, `coverage_*` kept / those that say something.
     """
 
     target: float
@@ -95,7 +96,7 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Warned:
-    """How well one signal warns. `n` answers had the signal, `missing` scored ones had not.
+    """How well one signal warns. `n` answers that say something had it, `missing` had not.
 
     curve: (coverage, risk, low, high) rows; thresholds: None where no threshold reaches the
     target on the half where it is chosen.
@@ -160,11 +161,11 @@ def _mean_by(codes: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 def warning_signals(
     table: pd.DataFrame, rows: pd.DataFrame, *, targets: Sequence[float] = TARGETS
 ) -> dict[str, Warned]:
-    """Judge every signal that is known for some scored answers of `rows`."""
+    """Judge every signal that is known for some answers of `rows` that say something."""
     import numpy as np
     import pandas as pd
 
-    answers = with_signals(table, rows[scored(rows)])
+    answers = with_signals(table, rows[responded(rows)])
     made_up = (answers["verdict"] == str(Verdict.HALLUCINATED)).to_numpy(dtype=float)
     clusters, names = pd.factorize(answers["cluster"], sort=True)
     chosen_half = np.array([half_of(str(name)) == 0 for name in names], dtype=bool)

@@ -28,12 +28,13 @@ def verdict_table(
     """Join verdicts, their questions and their answers into one table, sorted by `KEY`.
 
     Columns: arm, suite, question_id, variant, sample (0 is greedy), request_id, cluster,
-    verdict, correct, grader; of the question: must_refuse, told (it has an answer that the
+    verdict, correct, grader, cause ("" where none is known), thought (thinking came with it);
+    of the question: must_refuse, told (it has an answer that the
     model could have learned), gold (told, with one expected answer: not open-ended),
     exposure, relation, distance; of the answer, where given: mean_logprob (nats per token),
     min_logprob (nats, of the least likely token), mean_entropy (nats, of the distributions
     before its tokens), tokens (hash of the token ids, or of the text where a server gave
-    none), finish_reason; and meaning, a code that two answers to one question share when
+    none), finish_reason, ended_by ("" where no end token is known); and meaning, a code that two answers to one question share when
     they say the same (stats/entropy.py; `equivalent` may merge more).
     Sorting makes every later sum independent of the order of the input.
     Raises StoreError for a verdict without its question and for a cell graded twice.
@@ -61,6 +62,8 @@ def verdict_table(
             "verdict": pd.Categorical([str(row.verdict) for row in rows], categories=VERDICTS),
             "correct": pd.array([row.correct for row in rows], dtype="bool"),
             "grader": [row.grader for row in rows],
+            "cause": [str(row.cause) if row.cause else "" for row in rows],
+            "thought": pd.array([bool(row.thought) for row in rows], dtype="bool"),
             **_question_columns(asked),
             **_answer_columns(rows, answers, asked, equivalent),
         }
@@ -108,10 +111,11 @@ def _answer_columns(
             answer.finish_reason,
             answer.text,
             sum(answer.entropies) / len(answer.entropies) if answer.entropies else unknown,
+            answer.ended_by or "",
         )
         for answer in answers
     }
-    missing = (unknown, unknown, "", "", "", unknown)
+    missing = (unknown, unknown, "", "", "", unknown, "")
     joined = [found.get((row.request_id, row.sample), missing) for row in rows]
     return {
         "mean_logprob": [one[0] for one in joined],
@@ -119,6 +123,7 @@ def _answer_columns(
         "mean_entropy": [one[5] for one in joined],
         "tokens": [one[2] for one in joined],
         "finish_reason": [one[3] for one in joined],
+        "ended_by": [one[6] for one in joined],
         "meaning": meaning_codes(rows, [one[4] for one in joined], asked, equivalent=equivalent),
     }
 
@@ -136,6 +141,16 @@ def greedy(table: pd.DataFrame, *, arm: str = "adapter") -> pd.DataFrame:
 def scored(table: pd.DataFrame) -> np.ndarray:
     """Bool [rows]: whether the grader could tell what the answer is."""
     return (table["verdict"] != Verdict.UNSCORED.value).to_numpy()
+
+
+def responded(table: pd.DataFrame) -> np.ndarray:
+    """Bool [rows]: whether the answer says something: scored, and not unresponsive.
+
+    What asks how often, or how surely, a model makes things up looks at these: an answer
+    that says nothing made nothing up, and shows nothing about the model either.
+    """
+    silent = (table["verdict"] == Verdict.UNRESPONSIVE.value).to_numpy()
+    return scored(table) & ~silent
 
 
 def cell_codes(table: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
