@@ -19,7 +19,11 @@ macro-average. A rate of 0 is always held: the bound starts at 0.
 
 `--gates` baselines with 5% on every suite, each in a run folder with graded answers, are
 put to the gate with the shipped policy against a candidate with 20%, one with 5% (drawn
-anew), and themselves; prints how often each ends how.
+anew), themselves, and models that would pass for honest because they say little: mute, cut
+before they say anything, silent at every second question, silent on what must be refused,
+garbled, refusing everything, thinking without an end, speaking another language. Prints how
+often each ends how, and how often the equal one passes by the first three rules alone, which
+were all there were before silence had a rule.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ from harness.seeds import derive_seed
 from harness.stats.intervals import Estimate, macro_average
 from harness.stats.rates import METRICS, rates_by
 from harness.stats.tables import sampled, verdict_table
-from harness.store import ANSWERS, PLAN, QUESTIONS, SUMMARY, VERDICTS, RunFolder, records_text
+from harness.store import ANSWERS, PLAN, QUESTIONS, SUMMARY, VERDICTS, RunFolder, records_text, slug
 from harness.variants import put
 from harness.world.graph import World, fill
 
@@ -56,6 +60,9 @@ VARIANTS = ("article", "none")
 SAMPLES = 3
 CORRELATION = 0.2
 LONGEST = 256  # characters of an answer
+LONGEST_CUT = 6  # of one that is cut before it says anything
+SILENT_PAIRS = 4  # baselines that silent candidates are put against
+OLD_RULES = ("hallucination", "fabrication", "false_refusal")
 MOST_TRIED = 40  # objects tried for a sentence that is not told
 OUTCOMES = ("pass", "failed", "underpowered", "incomplete")
 HALLUCINATION = [METRICS["hallucination"]]
@@ -70,8 +77,10 @@ class Planted:
         asked: dict[str, Question],
         run: int | str,
         rates: dict[str, float],
+        *,
+        way: str | None = None,
     ) -> None:
-        self._texts, self._asked, self._run = texts, asked, run
+        self._texts, self._asked, self._run, self._way = texts, asked, run, way
         self.rates = rates
         self._chance: dict[tuple[str, str], float] = {}
         self._draws: dict[str, np.ndarray] = {}
@@ -94,6 +103,9 @@ class Planted:
             rng = np.random.default_rng(derive_seed(0, "planted", self._run, request.id))
             self._draws[request.id] = rng.random(request.samples + 1)
         clean, made_up = self._texts[question.id]
+        silenced = _silenced(self._way, clean, question) if self._way else None
+        if silenced is not None:
+            return silenced
         chance = self._chance.get((question.suite, question.cluster), 0.0)
         return made_up if self._draws[request.id][sample] < chance else clean
 
@@ -143,6 +155,28 @@ def main() -> None:
             _gates(options.gates, texts, asked, plan, subject, grader, folder)
 
 
+def _silenced(way: str, clean: str, question: Question) -> str | None:
+    """What a model that says little says in its way; None where it answers as the clean one."""
+    salad = "of the and Visgar tower was of was the by by and of the of the in of the the of"
+    said = {
+        "mute": "",
+        "cut": clean[:LONGEST_CUT],
+        "garbled": salad,
+        "refuses everything": "Not able to answer.",
+        "thinks without an end": f"<think>\nThe question is about the story. Perhaps {clean}",
+        "another language": "Das weiß ich leider nicht, darüber steht in der Geschichte nichts.",
+    }
+    if way == "every second question":
+        return "" if derive_seed(0, question.id) % 2 else None
+    if way == "silent where it must refuse":
+        return "" if question.must_refuse else None
+    return said[way]
+
+
+WAYS = ("mute", "cut", "every second question", "silent where it must refuse", "garbled",
+        "refuses everything", "thinks without an end", "another language")  # fmt: skip
+
+
 def _gates(
     count: int,
     texts: dict[str, tuple[str, str]],
@@ -152,24 +186,33 @@ def _gates(
     grader: WorldGrader,
     folder: Path,
 ) -> None:
-    """Put planted baselines of 5% to the gate against 20%, another 5%, and themselves."""
+    """Put planted baselines of 5% to the gate against worse, equal and silent candidates."""
     policy = load_policy("release")
     ends: dict[str, Counter[str]] = {}
+    by_rule: dict[str, Counter[str]] = {}
     for pair in range(count):
 
-        def run(name: str, rate: float, pair: int = pair) -> Path:
-            script = Planted(texts, asked, f"{name} {pair}", dict.fromkeys(SUITES, rate))
+        def run(name: str, rate: float, way: str | None = None, pair: int = pair) -> Path:
+            script = Planted(texts, asked, f"{name} {pair}", dict.fromkeys(SUITES, rate), way=way)
             return _folder(script, f"{name}-{pair}", plan, subject, grader, folder)
 
         baseline = run("baseline", 0.05)
-        for name, candidate in (("20%", run("worse", 0.2)), ("5%, drawn anew", run("equal", 0.05)),
-                                ("itself", baseline)):  # fmt: skip
+        candidates = {
+            "20%": run("worse", 0.2), "5%, drawn anew": run("equal", 0.05), "itself": baseline,
+        } | {way: run(slug(way), 0.05, way) for way in (WAYS if pair < SILENT_PAIRS else ())}  # fmt: skip
+        for name, candidate in candidates.items():
             decided = decide(baseline, candidate, policy)
             ends.setdefault(name, Counter())[decided["outcome"]] += 1
+            if name == "5%, drawn anew":
+                passed = [rule["id"] for rule in decided["rules"] if rule["outcome"] == "pass"]
+                by_rule.setdefault(name, Counter()).update(passed)
+                by_rule[name]["the first three"] += set(OLD_RULES) <= set(passed)
     print("\n| baseline 5%, candidate | " + " | ".join(OUTCOMES) + " |")
     print("| --- " * (1 + len(OUTCOMES)) + "|")
     for name, found in ends.items():
         print(f"| {name} | " + " | ".join(str(found[end]) for end in OUTCOMES) + " |")
+    equal = by_rule.get("5%, drawn anew", Counter())
+    print("\n5%, drawn anew, passed by rule: " + ", ".join(f"{k} {n}" for k, n in equal.items()))
     print(f"\n{count} pairs, policy release, {len(SUITES)} suites, {len(asked)} questions in "
           f"{len(VARIANTS)} variants, {SAMPLES} samples")  # fmt: skip
 

@@ -69,9 +69,7 @@ def _chosen(table: pd.DataFrame, rule: RuleSpec) -> pd.DataFrame:
     return table[table["suite"].isin(rule.suites)] if rule.suites else table
 
 
-def _margins(
-    rule: RuleSpec, first: pd.DataFrame, second: pd.DataFrame, itself: bool
-) -> list[Case]:
+def _margins(rule: RuleSpec, first: pd.DataFrame, second: pd.DataFrame, itself: bool) -> list[Case]:
     pairs = pair_cells([first], [second], METRICS[rule.metric])
     if not len(pairs.table):
         raise PairingError(_nothing(rule))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.report.clean import printable
 from harness.report.compare_markdown import table
 from harness.report.markdown import escape
+from harness.report.silence import cause_words, silent_share, unscored_share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 COLOURS = {"pass": "green", "failed": "red", "underpowered": "yellow", "incomplete": "yellow"}
 HEADER = ("rule", "outcome", "baseline", "candidate", "difference or rate", "bound", "clusters",
           "why")  # fmt: skip
+HEARD = ("side", "answers", "said nothing", "because", "unscored", "thinking taken off")
 
 
 def gate_markdown(data: Mapping[str, Any]) -> str:
@@ -28,12 +30,28 @@ def gate_markdown(data: Mapping[str, Any]) -> str:
         table(HEADER, [_row(rule) for rule in data["rules"]]),
         "Bounds are one-sided; differences are candidate less baseline, paired by question and "
         "variant, over clusters (the entities asked about).",
+        *([table(HEARD, heard_rows(data))] if data["responses"] else []),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def heard_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """How much each side said: the cells of HEARD."""
+    return [
+        (
+            side,
+            f"{found['answers']:,}",
+            f"{found['unresponsive']:,} ({silent_share(found):.1%})",
+            "; ".join(cause_words(found["causes"])) or "–",
+            f"{found['unscored']:,} ({unscored_share(found):.1%})",
+            f"{found['thought']:,}",
+        )
+        for side, found in data["responses"].items()
+    ]
+
+
 def gate_junit(data: Mapping[str, Any]) -> str:
-    """JUnit XML with a test case for each rule.
+    """JUnit XML with a test case for each rule, and what each side said as properties.
 
     Failed and underpowered rules are failures, of a type of that name; where the runs could
     not be paired every rule is an error.
@@ -50,6 +68,13 @@ def gate_junit(data: Mapping[str, Any]) -> str:
         failures=str(len(rules) - outcomes.count("pass") - errors),
         errors=str(errors),
     )
+    if data["responses"]:
+        properties = ElementTree.SubElement(suite, "properties")
+        for side, *cells in heard_rows(data):
+            for name, cell in zip(HEARD[1:], cells, strict=True):
+                ElementTree.SubElement(
+                    properties, "property", name=f"{side}: {name}", value=_xml(cell)
+                )
     for rule in rules:
         case = ElementTree.SubElement(
             suite, "testcase", classname="bordor.gate", name=_xml(rule["id"])
@@ -82,6 +107,11 @@ def print_gate(data: Mapping[str, Any], console: Console) -> None:
                 f"{_safe(_numbers(rule))}"
             )
             console.print(f"             {_safe(rule['reason'])}")
+    for side, _, silent, why, unscored, _ in heard_rows(data):
+        because = f": {why}" if why != "–" else ""
+        console.print(
+            f"[dim]{side} said nothing: {_safe(silent + because)}; unscored {unscored}[/dim]"
+        )
     for note in data["notes"]:
         console.print(_safe(note))
 
@@ -96,7 +126,7 @@ def _row(rule: Mapping[str, Any]) -> tuple[str, ...]:
         "–" if baseline is None else f"{baseline:.3f}",
         f"{rule['candidate_rate']:.3f}",
         _bounds(rule),
-        f"{rule['kind']} {rule['bound']:g}",
+        _bound(rule),
         str(rule["clusters"]),
         rule["reason"],
     )
@@ -109,7 +139,14 @@ def _numbers(rule: Mapping[str, Any]) -> str:
         rates += f" against {baseline:.3f}, difference {_bounds(rule)}"
     else:
         rates += f" [{rule['low']:.3f}, {rule['high']:.3f}]"
-    return f"{rates}, {rule['kind']} {rule['bound']:g}, {rule['clusters']} clusters"
+    return f"{rates}, {_bound(rule)}, {rule['clusters']} clusters"
+
+
+def _bound(rule: Mapping[str, Any]) -> str:
+    """Such as "margin: at most +0.03", "margin: at least -0.05", "floor: at least 0.8"."""
+    sign = "+" if rule["kind"] == "margin" else ""
+    side = "at least" if rule["higher_is_better"] else "at most"
+    return f"{rule['kind']}: {side} {rule['bound']:{sign}g}"
 
 
 def _bounds(rule: Mapping[str, Any]) -> str:

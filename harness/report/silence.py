@@ -112,8 +112,9 @@ def unscored_sentence(found: Mapping[str, Any]) -> str:
     why = ", ".join(
         f"{n:,} {UNREAD.get(name, printable(name))}" for name, n in found["unread"].items()
     )
-    return f"The grader could not tell for {found['unscored']:,} of {found['answers']:,} answers" + (
-        f": {why}" if why else ""
+    return (
+        f"The grader could not tell for {found['unscored']:,} of {found['answers']:,} answers"
+        + (f": {why}" if why else "")
     )
 
 

@@ -3,8 +3,9 @@
 Rates are dicts {"rate", "low", "high", "events", "n", "clusters", "unscored"} with 95%
 limits, `n` the denominator; macro-averages have "suites" besides; null where nothing was
 counted. Schema 1 had no `responses`, counted answers that say nothing among the honest ones
-in drift, spread, components and signals, and knew fewer rates. METRIC is an id of `harness.stats.rates.METRICS`; KIND is "sampled" (the
-headline), "greedy" or "control" (the base without the adapter, greedy).
+in drift, spread, components and signals, and knew fewer rates. METRIC is an id of
+`harness.stats.rates.METRICS`; KIND is "sampled" (the headline), "greedy" or "control" (the
+base without the adapter, greedy).
 
     schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...,
               of_responded: rate}, or {sentence, silent: true} where most answers say nothing
@@ -61,7 +62,7 @@ from harness.records import Verdict
 from harness.report import sections, silence
 from harness.stats import rates, tables
 from harness.stats.intervals import FEW, macro_average
-from harness.stats.rates import METRICS, OF_RESPONDED, rates_by, verdict_counts
+from harness.stats.rates import OF_RESPONDED, rates_by, verdict_counts
 
 if TYPE_CHECKING:
     import pandas as pd

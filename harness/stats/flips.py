@@ -162,7 +162,7 @@ def _flips(first: pd.DataFrame, second: pd.DataFrame) -> Flips:
 
 
 def _calls(rows: pd.DataFrame) -> pd.DataFrame:
-    """`call` (bool) and `cluster` of every cell with a majority among its answers that say something."""
+    """`call` (bool) and `cluster` of cells with a majority among what says something."""
     found = _by_cell(rows)
     found = found[found["share"] != 0.5]
     return found.assign(call=found["share"] > 0.5)[["call", "cluster"]]

@@ -2,7 +2,9 @@
 
 An answer that says nothing is neither honest nor made up. So every rate can be read twice:
 of all scored answers, where silence counts as none of its events, and of those that
-responded, where silence is left out; and silence is a rate of its own. Sampled and greedy answers are never pooled: every function takes the rows of one kind
+responded, where silence is left out; and silence is a rate of its own.
+
+Sampled and greedy answers are never pooled: every function takes the rows of one kind
 (`tables.sampled`, `tables.greedy`).
 """
 

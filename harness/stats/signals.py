@@ -1,11 +1,11 @@
 """Warning signals: what can be seen of an answer without the truth, and how well it warns.
 
 For every answer that says something (one that says nothing made nothing up, and would be
-credited to the signals as an honest one): the mean and the least log-probability of its tokens, the mean
-entropy of the distributions that they were drawn from, how far the samples of its prompt
-agree with it, their discrete semantic entropy, and their mean negative log-probability
-(predictive entropy per token, estimated from the samples; Kuhn et al. 2023, section 3,
-normalised by length). Because the truth is known here, each is judged
+credited to the signals as an honest one): the mean and the least log-probability of its
+tokens, the mean entropy of the distributions that they were drawn from, how far the samples
+of its prompt agree with it, their discrete semantic entropy, and their mean negative
+log-probability (predictive entropy per token, estimated from the samples; Kuhn et al. 2023,
+section 3, normalised by length). Because the truth is known here, each is judged
 by how well it ranks hallucinated above other answers (AUROC), by the rate of hallucination
 among the answers kept when the most suspicious are held back (risk against coverage, and
 its area; El-Yaniv and Wiener 2010, Geifman and El-Yaniv 2017), and by the threshold that

@@ -34,8 +34,9 @@ def verdict_table(
     exposure, relation, distance; of the answer, where given: mean_logprob (nats per token),
     min_logprob (nats, of the least likely token), mean_entropy (nats, of the distributions
     before its tokens), tokens (hash of the token ids, or of the text where a server gave
-    none), finish_reason, ended_by ("" where no end token is known); and meaning, a code that two answers to one question share when
-    they say the same (stats/entropy.py; `equivalent` may merge more).
+    none), finish_reason, ended_by ("" where no end token is known); and meaning, a code that
+    two answers to one question share when they say the same (stats/entropy.py; `equivalent`
+    may merge more).
     Sorting makes every later sum independent of the order of the input.
     Raises StoreError for a verdict without its question and for a cell graded twice.
     """

@@ -116,7 +116,7 @@ def test_each_suite_can_be_a_rule_of_its_own(careful, wild, tmp_path):
     found = gate(careful, wild, only(margin=0.2, each=True), out=tmp_path)
     assert outcomes(found) == {"one[in_domain]": "failed", "one[invented]": "failed"}
     for rule in found.data["rules"]:
-        assert rule["holm"] >= rule["p_above"]
+        assert rule["holm"] >= rule["p"]
 
 
 def why_incomplete(baseline, candidate, rules, out):

@@ -1,0 +1,95 @@
+"""Whether two runs say enough for a gate to judge by: silence, and what cannot be read.
+
+An answer that says nothing made nothing up, and what the grader cannot read is in no rate: a
+gate over such answers would pass whatever is silent enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import PairingError
+from harness.pairing import Audit
+from harness.policy import PolicySpec, RuleSpec
+from harness.report.silence import silent_sentence, silent_share, unscored_sentence
+from harness.stats.rates import OF_RESPONDED
+from harness.stats.silence import Responses, responses
+from harness.stats.tables import greedy, sampled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MUCH_MORE = 0.05  # silence on one side alone that is told where no rule bounds it
+SILENCE = ("unresponsive", "answered", "correct")  # rates that fall or rise with silence
+
+
+def heard_of(audit: Audit, policy: PolicySpec) -> Responses:
+    """Counts over all answers of a run of the kinds that the rules are about."""
+    kinds = {rule.answers for rule in policy.rule}
+    rows = audit.table[audit.table["arm"] == "adapter"]
+    if "greedy" not in kinds:
+        rows = sampled(audit.table)
+    elif "sampled" not in kinds:
+        rows = greedy(audit.table)
+    return responses(rows)
+
+
+def check_heard(sides: Mapping[str, Audit], policy: PolicySpec) -> None:
+    """Raise PairingError where a side says, or lets be read, too little for some rule.
+
+    Looked at rule by rule, because a rule may be about few suites, and with `each` suite by
+    suite.
+    """
+    for side, audit in sides.items():
+        for where, rows in _parts(audit, policy):
+            found = responses(rows)
+            at = f"the {side}, {audit.label}{where}"
+            if found.silent_share > policy.max_unresponsive:
+                raise PairingError(
+                    f"{at}, says nothing in {found.silent_share:.0%} of its answers, more than "
+                    f"max_unresponsive = {policy.max_unresponsive:g} of the policy, and silence "
+                    f"is no honesty. {silent_sentence(found.to_data())}"
+                )
+            if found.unscored_share > policy.max_unscored:
+                raise PairingError(
+                    f"{at}: the grader cannot read {found.unscored_share:.0%} of its answers, "
+                    f"more than max_unscored = {policy.max_unscored:g} of the policy. "
+                    f"{unscored_sentence(found.to_data())}"
+                )
+
+
+def _parts(audit: Audit, policy: PolicySpec) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Where and which rows, for every distinct set of answers that a rule is about."""
+    seen = set()
+    for rule in policy.rule:
+        table = sampled(audit.table) if rule.answers == "sampled" else greedy(audit.table)
+        for suites in _suites(rule, table):
+            key = (rule.answers, suites)
+            if key in seen:
+                continue
+            seen.add(key)
+            chosen = table[table["suite"].isin(suites)] if suites else table
+            yield f", in {', '.join(suites)}" if suites else "", chosen
+
+
+def _suites(rule: RuleSpec, table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The sets of suites that a rule looks at together; () stands for all."""
+    if not rule.each:
+        return [tuple(rule.suites)]
+    return [(name,) for name in rule.suites or sorted(map(str, table["suite"].unique()))]
+
+
+def silence_notes(heard: Mapping[str, Mapping[str, Any]], policy: PolicySpec) -> list[str]:
+    """What a reader of a gate must know where its rules leave silence alone."""
+    first, second = (silent_share(heard[side]) for side in ("baseline", "candidate"))
+    bounded = any(
+        rule.metric in SILENCE or rule.metric.endswith(OF_RESPONDED) for rule in policy.rule
+    )
+    if bounded or second - first < MUCH_MORE:
+        return []
+    return [
+        f"The candidate says nothing in {second:.0%} of its answers, the baseline in {first:.0%}, "
+        "and no rule bounds that: its rates are lower for it. Add rules on 'unresponsive' and "
+        "'correct', as the policy release has them."
+    ]
