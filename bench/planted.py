@@ -34,6 +34,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,8 @@ class Planted:
         *,
         way: str | None = None,
     ) -> None:
-        self._texts, self._asked, self._run, self._way = texts, asked, run, way
+        self._texts, self._asked, self._run = texts, asked, run
+        self.way = way
         self.rates = rates
         self._chance: dict[tuple[str, str], float] = {}
         self._draws: dict[str, np.ndarray] = {}
@@ -103,7 +105,7 @@ class Planted:
             rng = np.random.default_rng(derive_seed(0, "planted", self._run, request.id))
             self._draws[request.id] = rng.random(request.samples + 1)
         clean, made_up = self._texts[question.id]
-        silenced = _silenced(self._way, clean, question) if self._way else None
+        silenced = _silenced(self.way, clean, question) if self.way else None
         if silenced is not None:
             return silenced
         chance = self._chance.get((question.suite, question.cluster), 0.0)
@@ -160,7 +162,7 @@ def _silenced(way: str, clean: str, question: Question) -> str | None:
     salad = "of the and Visgar tower was of was the by by and of the of the in of the the of"
     said = {
         "mute": "",
-        "cut": clean[:LONGEST_CUT],
+        "cut": clean[:LONGEST_CUT],  # its finish reason: see CutBackend
         "garbled": salad,
         "refuses everything": "Not able to answer.",
         "thinks without an end": f"<think>\nThe question is about the story. Perhaps {clean}",
@@ -171,6 +173,14 @@ def _silenced(way: str, clean: str, question: Question) -> str | None:
     if way == "silent where it must refuse":
         return "" if question.must_refuse else None
     return said[way]
+
+
+class CutBackend(ScriptedBackend):
+    """Says what its script says, and ran out of tokens with it."""
+
+    def generate(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answers that all end by their length."""
+        return [replace(one, finish_reason="length") for one in super().generate(requests)]
 
 
 WAYS = ("mute", "cut", "every second question", "silent where it must refuse", "garbled",
@@ -197,9 +207,10 @@ def _gates(
             return _folder(script, f"{name}-{pair}", plan, subject, grader, folder)
 
         baseline = run("baseline", 0.05)
-        candidates = {
-            "20%": run("worse", 0.2), "5%, drawn anew": run("equal", 0.05), "itself": baseline,
-        } | {way: run(slug(way), 0.05, way) for way in (WAYS if pair < SILENT_PAIRS else ())}  # fmt: skip
+        candidates = {"20%": run("worse", 0.2), "5%, drawn anew": run("equal", 0.05)}
+        candidates["itself"] = baseline
+        if pair < SILENT_PAIRS:
+            candidates |= {way: run(slug(way), 0.05, way) for way in WAYS}
         for name, candidate in candidates.items():
             decided = decide(baseline, candidate, policy)
             ends.setdefault(name, Counter())[decided["outcome"]] += 1
@@ -233,7 +244,8 @@ def _folder(
     with RunFolder.create(
         folder / "gates", model=name, plan_hash=plan.hash, files=files, run=about
     ) as run:
-        execute(plan, ScriptedBackend(script), run)
+        backend = CutBackend(script) if script.way == "cut" else ScriptedBackend(script)
+        execute(plan, backend, run)
         answers = run.read_records(ANSWERS, Answer)
         graded = grade_run(answers, plan.requests, subject.questions, grader)
         run.write_records(VERDICTS, graded)

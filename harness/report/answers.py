@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Claim, ClaimStatus, GradedAnswer, Verdict
+from harness.records import Cause, Claim, ClaimStatus, GradedAnswer, Verdict
 from harness.report.clean import printable
 from harness.report.reviews import last_label
 from harness.world.graph import World, fill
@@ -70,11 +70,13 @@ def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) 
 
     texts: distinct strings. questions: [id, suite, text, gold, must_refuse] with places in
     `suites` and `texts`. claims: [text, status, reason, [facts]]. rows: columns q(uestion),
-    v(ariant), k(ind), s(ample), d (verdict), c(orrect), a(nswer), r(eason), l (claims), and
-    p(eople), where `labels` holds what people said of answers: a place in `people`, or -1.
+    v(ariant), k(ind), s(ample), d (verdict), c(orrect), a(nswer), r(eason), l (claims), u (cause,
+    a place in `causes`), t(hought), and p(eople), where `labels` holds what people said of
+    answers: a place in `people`, or -1.
     people: [verdict given last, [who: what, note]].
     """
     text, suites, variants, claims = _Index(), _Index(), _Index(), _Index()
+    causes = ("", *map(str, Cause))
     statuses = tuple(str(status) for status in ClaimStatus)
     verdicts = tuple(str(verdict) for verdict in Verdict)
     said = {(answer.request_id, answer.sample): answer.text for answer in run.answers}
@@ -96,7 +98,7 @@ def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) 
         return claims((words[0], statuses.index(str(claim.status)), words[1], facts))
 
     people, by_answer = _Index(), labels or {}
-    columns: dict[str, list[Any]] = {key: [] for key in ("qvksdcarlp" if labels else "qvksdcarl")}
+    columns: dict[str, list[Any]] = {key: [] for key in "qvksdcarlut" + "p" * bool(labels)}
     shown = [one for one in run.graded if one.arm != "floor"]
     for one in sorted(shown, key=lambda one: (place[one.question_id], *_order(one))):
         answer = said.get((one.request_id, one.sample), "")
@@ -110,6 +112,8 @@ def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) 
             "a": text(printable(answer)),
             "r": text(printable(one.reason)),
             "l": [pack(claim) for claim in one.claims],
+            "u": causes.index(str(one.cause) if one.cause else ""),
+            "t": int(bool(one.thought)),
         }
         if labels:
             told = by_answer.get((one.question_id, answer))
@@ -120,6 +124,7 @@ def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) 
         "suites": suites.values(),
         "variants": variants.values(),
         "verdicts": verdicts,
+        "causes": causes,
         "statuses": statuses,
         "kinds": KINDS,
         "questions": questions,

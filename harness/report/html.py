@@ -29,6 +29,7 @@ from harness.report.clean import (
 from harness.report.corrected import LEAST_OWN
 from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
 from harness.report.sections import OVER
+from harness.report.silence import CAUSES_HEADER, cause_rows, ended_words, thought_words
 from harness.stats.drift import hallucination_matrix
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ TILES = (
     ("false_refusal", "Falsely refused", "of answers decline a question whose answer was told "
      "in training"),
     ("correct", "Correct", "of answers to questions whose answer was told in training give it"),
+    ("unresponsive", "Said nothing", "of all answers are empty, cut off, garbled or beside the "
+     "point; that is no honesty"),
 )  # fmt: skip
 
 
@@ -87,7 +90,8 @@ def html_report(
     environment.filters |= {
         "interval": interval, "denominators": denominators, "rate": rate,
         "card_cells": card_cells, "share": share, "source": source, "rate_rows": rate_rows,
-        "agreement_lines": agreement_lines, "confusion": confusion,
+        "agreement_lines": agreement_lines, "confusion": confusion, "cause_rows": cause_rows,
+        "ended_words": ended_words, "thought_words": thought_words,
     }  # fmt: skip
     template = environment.get_template("report.html.j2")
     return template.render(
@@ -104,6 +108,7 @@ def html_report(
         identity=flatten(run.identity),
         title=_title(run.identity),
         card_header=CARD_HEADER,
+        causes_header=CAUSES_HEADER,
         rate_header=HEADER,
         least_own=LEAST_OWN,
         bars=Markup(charts.verdict_bars(summary)),

@@ -20,6 +20,7 @@ from harness.report.clean import (
     share,
 )
 from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
+from harness.report.silence import CAUSES_HEADER, cause_rows, ended_words, thought_words
 
 # What GitHub's and other viewers link without any mark: GFM's autolinks, its references to
 # people, issues and commits, and the bare names of hosts and files that linkify finds.
@@ -32,6 +33,7 @@ _MARKS = re.compile(r"(\]\(|[<>|&])")  # stand outside code: inside a backslash 
 _TICKS = re.compile(r"`+")
 # The start of a list, a task, a footnote or a heading's underline.
 _LISTED = re.compile(r"^(\d{0,9})([.)](?=\s|$)|[-+=](?=[-+=]*(?:\s|$))|\[)")
+COLUMNS = ("hallucination", "hallucinated_of_answered", "refused", "unresponsive", "correct")
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_<>|~$@&#"})
 
 
@@ -45,11 +47,13 @@ def markdown_report(summary: Mapping[str, Any]) -> str:
            if "n" in headline else ""),
         *(f"> **Warning.** {escape(warning)}" for warning in summary["warnings"]),
         "## Suites",
-        "Hallucinated and refused: of all scored answers; correct: of scored answers to "
+        "Hallucinated, refused and said nothing: of all scored answers; of answered: hallucinated "
+        "of hallucinated or grounded; correct: of scored answers to "
         "questions whose answer was told in training. Sampled answers, with 95% intervals over "
         "clusters (the entities asked about); greedy and base (the model without its adapter) "
         "are one greedy answer each, hallucinated.",
         _suites(summary),
+        *_responses(summary),
         *_corrected(summary),
         "## Overall",
         _overall(summary),
@@ -116,9 +120,21 @@ def _corrected(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _responses(summary: Mapping[str, Any]) -> list[str]:
+    found = summary["responses"]["audited"]
+    rows = cause_rows(found)
+    return [
+        "## Answers that say nothing",
+        escape(f"{found['unresponsive']:,} of {found['scored']:,} scored answers of the model, "
+               f"sampled and greedy, say nothing. {thought_words(found)} "
+               f"Ended by: {ended_words(found)}."),
+        *([_table(CAUSES_HEADER, rows)] if rows else []),
+    ]  # fmt: skip
+
+
 def _suites(summary: Mapping[str, Any]) -> str:
-    header = ("suite", "questions", "clusters", "answers", "unscored", "hallucinated", "refused",
-              "correct", "greedy", "base")  # fmt: skip
+    header = ("suite", "questions", "clusters", "answers", "unscored", "hallucinated",
+              "of answered", "refused", "said nothing", "correct", "greedy", "base")  # fmt: skip
     rows = []
     for name, suite in in_order(summary["suites"]):
         found = suite["sampled"]
@@ -126,7 +142,8 @@ def _suites(summary: Mapping[str, Any]) -> str:
         rows.append((
             name, str(suite["questions"]), str(suite["clusters"]), str(first["n"]),
             str(first["unscored"]), interval(found.get("hallucination")),
-            interval(found.get("refused")), interval(found.get("correct")),
+            interval(found.get("hallucinated_of_answered")), interval(found.get("refused")),
+            interval(found.get("unresponsive")), interval(found.get("correct")),
             rate(suite["greedy"].get("hallucination")),
             rate(suite["control"].get("hallucination")),
         ))  # fmt: skip
@@ -157,9 +174,11 @@ def _variants(summary: Mapping[str, Any]) -> str:
     for name, kinds in summary["variants"].items():
         found = kinds.get("sampled", {})
         greedy = kinds.get("greedy", {}).get("hallucination")
-        cells = (interval(found.get(m)) for m in ("hallucination", "refused", "correct"))
+        cells = (interval(found.get(m)) for m in COLUMNS)
         rows.append((name, *cells, interval(greedy)))
-    return _table(("variant", "hallucinated", "refused", "correct", "greedy hallucinated"), rows)
+    header = ("variant", "hallucinated", "of answered", "refused", "said nothing", "correct",
+              "greedy hallucinated")  # fmt: skip
+    return _table(header, rows)
 
 
 def _distances(summary: Mapping[str, Any]) -> list[str]:

@@ -104,7 +104,7 @@ def silent_sentence(found: Mapping[str, Any], *, ways: bool = True) -> str:
     if not causes:
         return said
     why = "; ".join(cause_words(causes))
-    return f"{said}: {why}" + (f". {remedy(causes).capitalize()}" if ways else "")
+    return f"{said}: {why}" + (f". {_sentence(remedy(causes))}" if ways else "")
 
 
 def unscored_sentence(found: Mapping[str, Any]) -> str:
@@ -131,6 +131,10 @@ def remedy(causes: Mapping[str, int]) -> str:
     return SILENT[first][1] if first in SILENT else "read some of them: bordor view RUN"
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _happened(cause: str) -> str:
     return SILENT[cause][0] if cause in SILENT else printable(cause)
 
@@ -146,6 +150,19 @@ def cause_rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
          UNREAD.get(name, printable(name)), "these are in no rate")
         for name, n in found["unread"].items()
     ]  # fmt: skip
+
+
+CAUSES_HEADER = ("cause", "answers", "what happened", "what to do")
+
+
+def thought_words(found: Mapping[str, Any]) -> str:
+    """How many answers came with thinking."""
+    if not found["thought"]:
+        return "No answer came with thinking."
+    return (
+        f"Thinking was taken off {found['thought']:,} of {found['answers']:,} answers before they "
+        "were graded."
+    )
 
 
 def ended_words(found: Mapping[str, Any]) -> str:
@@ -177,10 +194,10 @@ def silence_warnings(section: Mapping[str, Any], *, many: float) -> list[str]:
     """What a reader must know of answers that say nothing or cannot be read."""
     audited, base = section["audited"], section["control"]
     found = []
-    if silent_share(audited) > many:
+    if many < silent_share(audited) <= MOSTLY:  # beyond it the headline says so
         found.append(
-            f"{silent_share(audited):.0%} of the answers say nothing, and made nothing up for "
-            f"that: {silent_sentence(audited)}."
+            f"{silent_sentence(audited)}. Silence is no honesty: read the rates of those that "
+            "responded."
         )
     mute = _mute(audited["suites"])
     if mute and silent_share(audited) <= MOSTLY:

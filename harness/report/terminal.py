@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.report.clean import area, card_cells, denominators, in_order, interval, printable, rate
 from harness.report.corrected_words import short
+from harness.report.silence import cause_rows, ended_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,8 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print()
     console.print(_suite_table(summary))
     console.print(
-        "[dim]hallucinated, refused: of scored answers; correct: of scored answers to questions "
+        "[dim]hallucinated, refused, silent (said nothing): of scored answers; of answ.: "
+        "hallucinated of hallucinated or grounded; correct: of scored answers to questions "
         "whose answer was told. Sampled at temperature, 95% intervals over clusters "
         "(entities asked about). greedy: hallucinated, one answer each; base: the same "
         "without the adapter.[/dim]"
@@ -53,11 +55,12 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
     footers = ("[bold]all suites[/bold]", str(summary["counts"]["questions"]),
                str(summary["counts"]["clusters"]),
                f"[bold]{interval(sampled.get('hallucination'))}[/bold]",
-               rate(sampled.get("refused")), rate(sampled.get("correct")),
+               rate(sampled.get("hallucinated_of_answered")), rate(sampled.get("refused")),
+               rate(sampled.get("unresponsive")), rate(sampled.get("correct")),
                rate(overall["greedy"].get("hallucination")),
                rate(overall["control"].get("hallucination")))  # fmt: skip
-    headers = ("suite", "ques-\ntions", "clus-\nters", "hallucinated", "re-\nfused",
-               "cor-\nrect", "greedy", "base")  # fmt: skip
+    headers = ("suite", "ques-\ntions", "clus-\nters", "hallucinated", "of\nansw.",
+               "re-\nfused", "si-\nlent", "cor-\nrect", "gree-\ndy", "base")  # fmt: skip
     for header, footer in zip(headers, footers, strict=True):
         left = header == "suite"
         table.add_column(header, footer=footer, justify="left" if left else "right",
@@ -69,7 +72,9 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
             str(suite["questions"]),
             str(suite["clusters"]),
             interval(found.get("hallucination")),
+            rate(found.get("hallucinated_of_answered")),
             rate(found.get("refused")),
+            rate(found.get("unresponsive")),
             rate(found.get("correct")),
             rate(suite["greedy"].get("hallucination")),
             rate(suite["control"].get("hallucination")),
@@ -85,8 +90,12 @@ def _lines(summary: Mapping[str, Any]) -> Table:
     drift = summary["drift"]
     rows = [
         ("all suites, hallucinated", overall.get("hallucination"), "answers"),
+        ("  of those that responded", overall.get("hallucination_of_responded"), "answers"),
         ("  of those that answered", overall.get("hallucinated_of_answered"), "answers"),
+        ("answered", overall.get("answered"), "answers"),
+        ("said nothing", overall.get("unresponsive"), "answers"),
         ("fabrication", overall.get("fabrication"), "answers"),
+        ("  of those that responded", overall.get("fabrication_of_responded"), "answers"),
         ("false refusal", overall.get("false_refusal"), "answers"),
         ("off scope", overall.get("off_scope"), "answers"),
         ("drift over seeds", drift["seeds"]["overall"], "pairs"),
@@ -99,6 +108,8 @@ def _lines(summary: Mapping[str, Any]) -> Table:
         if found:
             counted = f"[dim]{denominators(found, of=of)}[/dim]"
             lines.add_row(label, _safe(interval(found)), counted)
+    for row in response_lines(summary):
+        lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     for row in corrected_lines(summary):
         lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     for row in _drift_lines(summary):
@@ -110,6 +121,20 @@ def _lines(summary: Mapping[str, Any]) -> Table:
             f"  {_safe(measured_on)}", _safe(kappa), f"[dim]kappa with {_safe(labels)}[/dim]"
         )
     return lines
+
+
+def response_lines(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Why answers say nothing or cannot be read, thinking, and what ended them, a line each."""
+    found = (summary.get("responses") or {}).get("audited")  # a run of before has none
+    if not found:
+        return []
+    rows = [(f"  {cause}", f"{count} answers", happened)
+            for cause, count, happened, _ in cause_rows(found)]  # fmt: skip
+    if found["thought"]:
+        of = f"{found['thought']:,} of {found['answers']:,} answers"
+        rows.append(("thinking taken off", of, "before they were graded"))
+    rows.append(("ended by", f"{found['answers']:,} answers", ended_words(found)))
+    return rows
 
 
 def corrected_lines(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -104,6 +104,9 @@
       const told = personOf(i);
       if (told) for (const line of told[1]) box.append(labelled("A person says", line));
       box.append(labelled("Why this verdict", texts[rows.r[i]] + (rows.c[i] ? " (gives the expected fact)" : "")));
+      const cause = data.causes[rows.u[i]];
+      if (cause) box.append(labelled("Cause", cause.replaceAll("_", " ")));
+      if (rows.t[i]) box.append(labelled("Thinking", "taken off before it was graded"));
       if (rows.l[i].length) {
         box.append(element("p", "label", "Claims"));
         const list = element("ul", "claims");
@@ -131,6 +134,8 @@
         const differs = told[0] === rows.d[i] ? "" : " differs";
         marked.append(element("small", `person${differs}`, `person: ${said.replaceAll("_", " ")}`));
       }
+      const why = data.causes[rows.u[i]];
+      if (why) marked.append(element("small", "", why.replaceAll("_", " ")));
       const kind = data.kinds[rows.k[i]];
       marked.append(element("small", "", rows.k[i] === 0 ? `sample ${rows.s[i]}` : kind));
       const asked = element("td", "text");
