@@ -19,7 +19,7 @@ from harness.seeds import content_hash
 from harness.stats import flips as flipped
 from harness.stats.paired import holm, rates_of_pairs
 from harness.stats.pairs import Pairs, pair_cells
-from harness.stats.rates import METRICS, Metric, about_metrics
+from harness.stats.rates import METRICS, OF_RESPONDED, Metric, about_metrics
 from harness.stats.tables import greedy, responded, sampled, scored
 from harness.stats.train_seeds import seeded, seeded_macro
 from harness.store import slug
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 DEFAULT_MARGIN = 0.05
 FOLDER = "compare"  # under the folder of the runs
-HEADLINE = "hallucination"
+HEADLINE, SILENCE = "hallucination", "unresponsive"
+SPOKEN = f"{HEADLINE}{OF_RESPONDED}"
+MOSTLY = 0.5  # from this share of silent answers on there is nothing to compare
 KINDS = {"sampled": sampled, "greedy": greedy}
 
 
@@ -291,7 +293,24 @@ def _headline(found: dict[str, Any]) -> str:
     rated = found["differences"].get(found["kind"] or "", {}).get(HEADLINE)
     if not rated:
         return "No question was answered on both sides so that it could be scored."
-    one = rated["overall"]
+    metrics = found["differences"][found["kind"]]
+    quiet, spoken = metrics[SILENCE]["overall"], metrics.get(SPOKEN, {}).get("overall")
+    first, second = (f"{quiet[side]:.0%}" for side in ("first", "second"))
+    mute = f"The second says nothing in {second} of its answers, the first in {first}"
+    if max(quiet["first"], quiet["second"]) > MOSTLY or spoken is None:
+        return f"{mute}: too little is said to compare what they make up."
+    whole = rated["overall"]
+    but = " only because it says less" if whole["high"] < 0 <= spoken["high"] else ""
+    sentence = _less_or_more(whole).replace("hallucinates less:", f"hallucinates less{but}:")
+    of_those = (
+        f"{spoken['second']:.3f} against {spoken['first']:.3f}, difference "
+        f"{spoken['difference']:+.3f} [{spoken['low']:+.3f}, {spoken['high']:+.3f}]"
+    )
+    return f"{sentence} {mute}; of those that respond: {of_those}."
+
+
+def _less_or_more(one: dict[str, Any]) -> str:
+    """What the difference in hallucination shows."""
     rates = (
         f"{one['second']:.3f} against {one['first']:.3f} over {one['suites']} suites, "
         f"difference {one['difference']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"

@@ -19,6 +19,7 @@ def compare_html(data: Mapping[str, Any]) -> str:
         data=data,
         header=words.HEADER,
         meaning=words.MEANING,
+        side_of=words.side_of,
         sides=words.sides(data),
         tables=_tables(data),
         lines=[*words.flip_lines(data), *words.time_lines(data)],
@@ -36,13 +37,14 @@ def _tables(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     for kind, metrics in data["differences"].items():
         for metric, rated in metrics.items():
             about = data["metrics"][metric]
-            rows = [words.row(name, one) for name, one in in_order(rated["suites"])]
-            rows.append(words.row("all suites", rated["overall"]))
+            way = about["higher_is_better"]
+            rows = [words.row(name, one, way) for name, one in in_order(rated["suites"])]
+            rows.append(words.row("all suites", rated["overall"], way))
             found.append({
                 "title": f"{about['title'].capitalize()}, {kind}",
                 "meaning": f"{about['meaning']} {words.left_out(rated).capitalize()}.",
                 "rows": rows,
-                "variants": [words.row(name, one) for name, one in rated["variants"].items()],
+                "variants": [words.row(name, one, way) for name, one in rated["variants"].items()],
                 "open": metric == "hallucination" and kind == data["kind"],
             })  # fmt: skip
     return found

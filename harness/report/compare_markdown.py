@@ -43,15 +43,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _metric(data: Mapping[str, Any], kind: str, metric: str, found: Mapping[str, Any]) -> list[str]:
     about = data["metrics"][metric]
-    rows = [words.row(name, one) for name, one in in_order(found["suites"])]
-    rows.append(words.row("all suites", found["overall"]))
+    way = about["higher_is_better"]
+    rows = [words.row(name, one, way) for name, one in in_order(found["suites"])]
+    rows.append(words.row("all suites", found["overall"], way))
     parts = [
         f"## {escape(about['title'].capitalize())}, {kind}",
         escape(f"{about['meaning']} {words.left_out(found).capitalize()}.{_freedom(found)}"),
         table(("suite", *words.HEADER[1:]), rows),
     ]
     if metric == "hallucination" and len(found["variants"]) > 1:
-        variants = [words.row(name, one) for name, one in found["variants"].items()]
+        variants = [words.row(name, one, way) for name, one in found["variants"].items()]
         parts.append(table(("variant, all suites", *words.HEADER[1:]), variants))
     return parts
 

@@ -21,13 +21,19 @@ def print_comparison(data: Mapping[str, Any], console: Console) -> None:
     metrics = data["differences"].get(data["kind"] or "", {})
     main = metrics.get("hallucination")
     if main:
-        rows = [(name, one) for name, one in in_order(main["suites"])]
-        rows.append(("all suites", main["overall"]))
+        ways = {name: about["higher_is_better"] for name, about in data["metrics"].items()}
+        way = ways["hallucination"]
+        rows = [words.row(name, one, way) for name, one in in_order(main["suites"])]
+        rows.append(words.row("all suites", main["overall"], way))
         _print_table(f"hallucinated, {data['kind']}", rows, console)
-        others = [(data["metrics"][name]["title"], metrics[name]["overall"])
-                  for name in words.METRICS[1:] if name in metrics]  # fmt: skip
+        others = [
+            words.row(data["metrics"][name]["title"], metrics[name]["overall"], ways[name])
+            for name in words.METRICS[1:] if name in metrics
+        ]  # fmt: skip
         _print_table("other rates, all suites", others, console)
-        _print_table("variant, all suites", list(main["variants"].items()), console)
+        _print_table("variant, all suites",
+                     [words.row(name, one, way) for name, one in main["variants"].items()],
+                     console)  # fmt: skip
         console.print(f"[dim]{_safe(words.MEANING)}[/dim]")
         console.print(f"[dim]{_safe(words.left_out(main))}[/dim]")
     components = words.component_rows(data)
@@ -41,7 +47,10 @@ def print_comparison(data: Mapping[str, Any], console: Console) -> None:
         console.print(f"[yellow]warning:[/yellow] {_safe(warning)}")
 
 
-def _print_table(title: str, rows: list[tuple[str, Mapping[str, Any]]], console: Console) -> None:
+COLOURS = {words.BETTER: "green", words.WORSE: "red"}
+
+
+def _print_table(title: str, rows: list[tuple[str, ...]], console: Console) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -51,9 +60,10 @@ def _print_table(title: str, rows: list[tuple[str, Mapping[str, Any]]], console:
         left = place in (0, 6)
         table.add_column(header, justify="left" if left else "right", no_wrap=not left,
                          overflow="fold")  # fmt: skip
-    for name, found in rows:
-        shown = words.row(name, found)
-        table.add_row(*(_safe(shown[i]) for i in (0, 3, 4, 5, 6, 7, 8)))
+    for shown in rows:
+        colour = COLOURS.get(words.side_of(shown[8]))
+        so = f"[{colour}]{_safe(shown[8])}[/{colour}]" if colour else _safe(shown[8])
+        table.add_row(*(_safe(shown[i]) for i in (0, 3, 4, 5, 6, 7)), so)
     console.print(table)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-METRICS = ("hallucination", "refused", "correct", "fabrication", "false_refusal")
+METRICS = ("hallucination", "hallucination_of_responded", "hallucinated_of_answered", "answered",
+           "unresponsive", "refused", "correct", "fabrication", "false_refusal")  # fmt: skip
 SHOWN_FLIPS = 20  # of each kind in Markdown; compare.json has them all
 
 
@@ -28,21 +29,29 @@ def rate(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def verdict(found: Mapping[str, Any]) -> str:
-    """What the difference shows, in a word or two."""
+def verdict(found: Mapping[str, Any], higher_is_better: bool | None = None) -> str:
+    """What the difference shows, in a word or two; better or worse where there is such a thing."""
     if found["difference"] is None:
         return "nothing paired"
     p = found.get("holm", found["p"])
     if p is not None and p < 0.05:
         shown = "more" if found["difference"] > 0 else "less"
         within = f", within ±{found['margin']:g}" if found["equivalent"] else ""
-        return f"{shown} in the second{within}"
+        if higher_is_better is None:
+            return f"{shown} in the second{within}"
+        good = (found["difference"] > 0) == higher_is_better
+        return f"second {BETTER if good else WORSE} ({shown}){within}"
     if found["equivalent"]:
         return f"equal within ±{found['margin']:g}"
     return "undecided"
 
 
-def row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+BETTER, WORSE = "better", "worse"
+
+
+def row(
+    name: str, found: Mapping[str, Any], higher_is_better: bool | None = None
+) -> tuple[str, ...]:
     """One line of a table of differences."""
     return (
         name,
@@ -53,8 +62,13 @@ def row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
         signed(found),
         p_value(found.get("holm", found["p"])),
         rate(found["detectable"]),
-        verdict(found),
+        verdict(found, higher_is_better),
     )
+
+
+def side_of(so: str) -> str:
+    """Whether a row's last cell says "better" or "worse" of the second side, or nothing."""
+    return next((side for side in (BETTER, WORSE) if so.startswith(f"second {side}")), "")
 
 
 HEADER = ("", "pairs", "clusters", "first", "second", "second less first", "p", "detectable",
@@ -63,7 +77,8 @@ MEANING = (
     "Pairs: the same question in the same variant, samples averaged; 95% intervals over "
     "clusters (the entities asked about). p: no difference, two-sided; of the suites after "
     "Holm's correction. detectable: the smallest true difference that this comparison finds "
-    "with 80% power. equal within: both one-sided tests at 5% (the 90% interval lies inside)."
+    "with 80% power. better, worse: by what the rate is of. equal within: both one-sided tests "
+    "at 5% (the 90% interval lies inside)."
 )
 
 

@@ -49,7 +49,7 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_footer=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_footer=True)
     overall = summary["overall"]
     sampled = overall["sampled"]
     footers = ("[bold]all suites[/bold]", str(summary["counts"]["questions"]),
@@ -108,8 +108,9 @@ def _lines(summary: Mapping[str, Any]) -> Table:
         if found:
             counted = f"[dim]{denominators(found, of=of)}[/dim]"
             lines.add_row(label, _safe(interval(found)), counted)
-    for row in response_lines(summary):
-        lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
+        if label == "said nothing":
+            for row in response_lines(summary):
+                lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     for row in corrected_lines(summary):
         lines.add_row(*map(_safe, row[:2]), f"[dim]{_safe(row[2])}[/dim]")
     for row in _drift_lines(summary):
