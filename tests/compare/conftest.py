@@ -51,9 +51,9 @@ def golds() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def make_run(adapter, golds, tmp_path_factory):
     """Make a finished run: each answer is made up with chance `made_up`, a refusal with
-    chance `refused`, else the gold answer. `name` is the model's, and seeds its draws."""
+    chance `refused`, nothing with chance `silent`, else the gold answer. `name` is the model's, and seeds its draws."""
 
-    def make(made_up=0.3, *, refused=0.0, name="scripted", out=None, limit=LIMIT, answer=None,
+    def make(made_up=0.3, *, refused=0.0, silent=0.0, name="scripted", out=None, limit=LIMIT, answer=None,
              **changes) -> Path:  # fmt: skip
         def script(request: Request, sample: int) -> str:
             if answer is not None:
@@ -63,6 +63,8 @@ def make_run(adapter, golds, tmp_path_factory):
                 return MADE_UP
             if draw < made_up + refused:
                 return "Not able to answer."
+            if draw < made_up + refused + silent:
+                return ""
             return next((gold for text, gold in golds.items() if text in request.prompt), "")
 
         settings = Settings(

@@ -35,6 +35,19 @@ def test_the_worse_model_is_found_and_the_report_says_so(found):
     assert json.loads((found.folder / "compare.json").read_text()) == found.data
 
 
+def test_less_invention_by_silence_is_called_so(careful, make_run, tmp_path):
+    half = make_run(0.05, silent=0.4, name="careful")
+    found = compare([careful], [half], out=tmp_path)
+    assert "says nothing in 4" in found.data["headline"]
+    assert "of those that respond:" in found.data["headline"]
+    mute = compare([careful], [make_run(answer="", name="mute")], out=tmp_path)
+    assert "too little is said to compare" in mute.data["headline"]
+    text = (found.folder / "compare.md").read_text()
+    assert "second worse (more)" in text  # of silence
+    assert "second worse (less)" in text  # of correct
+    assert 'class="worse"' in (found.folder / "compare.html").read_text()
+
+
 def test_pairs_are_questions_by_variants_and_holm_never_lowers_p(found):
     suites = found.data["differences"]["sampled"]["hallucination"]["suites"]
     assert set(suites) == {"in_domain", "invented"}

@@ -75,6 +75,62 @@ def test_a_model_that_refuses_everything_fails_by_its_false_refusals(careful, re
     assert outcomes(found)["hallucination"] == "pass"
 
 
+@pytest.fixture(scope="module")
+def mute(make_run):
+    return make_run(answer="", name="mute")
+
+
+def test_a_mute_model_is_never_passed_whichever_side_it_is_on(careful, mute, tmp_path):
+    for sides in ((careful, mute), (mute, careful), (mute, mute)):
+        for rules in (policy(), load_policy("release")):
+            found = gate(*sides, rules, out=tmp_path)
+            assert found.exit_code == 102
+            assert "says nothing in 100% of its answers" in found.data["reason"]
+            assert "128 of 128 answers are empty" in found.data["reason"]
+            assert "silence is no honesty" in (found.folder / "gate.md").read_text()
+            assert "128 (100.0%)" in (found.folder / "gate.md").read_text()
+            assert "128 (100.0%)" in (found.folder / "junit.xml").read_text()
+
+
+def test_a_model_that_falls_silent_fails_by_what_it_no_longer_answers(careful, make_run, tmp_path):
+    often = make_run(0.1, silent=0.25, name="careful")
+    silent = {"id": "silent", "metric": "unresponsive", "margin": 0.1, "min_clusters": 10}
+    known = {"id": "known", "metric": "correct", "margin": 0.1, "min_clusters": 10}
+    rules = [*policy().model_dump()["rule"], silent, known]
+    spec = parse_spec({"title": "Test", "max_unresponsive": 0.9, "rule": rules}, PolicySpec,
+                      where="test")  # fmt: skip
+    found = gate(careful, often, spec, out=tmp_path)
+    assert found.exit_code == 100
+    assert outcomes(found) == {
+        **dict.fromkeys(MARGINS, "pass"), "silent": "failed", "known": "failed",
+    }  # fmt: skip
+    told = found.data["rules"][-1]
+    assert told["higher_is_better"] and told["bound"] == -0.1 and told["estimate"] < -0.1
+    assert "lies under minus the margin" in told["reason"]
+    assert "margin: at least -0.1" in (found.folder / "gate.md").read_text()
+    assert gate(often, careful, spec, out=tmp_path).exit_code == 0  # more of it is no fault
+    alone = gate(careful, often, policy(), out=tmp_path)  # rules of before, and a note
+    assert any("no rule bounds that" in note for note in alone.data["notes"])
+
+
+def test_a_floor_bounds_a_rate_of_good_things(careful, wild, tmp_path):
+    floor = {"metric": "correct", "floor": 0.6}
+    assert gate(wild, careful, only(**floor), out=tmp_path).exit_code == 0
+    bad = gate(careful, wild, only(**floor), out=tmp_path)
+    assert bad.exit_code == 100
+    assert "under the floor 0.6" in bad.data["rules"][0]["reason"]
+    assert gate(wild, careful, only(metric="correct", floor=0.9), out=tmp_path).exit_code == 101
+
+
+def test_what_the_grader_cannot_read_decides_nothing(careful, tmp_path):
+    foreign = copy(careful, tmp_path)
+    rewrite(foreign, lambda i, row: row.update(verdict="unscored", cause="language")
+            if i % 2 else None)  # fmt: skip
+    why = why_incomplete(careful, foreign, policy(), tmp_path)
+    assert "cannot read" in why and "max_unscored = 0.3" in why
+    assert "in a language that the grader does not read" in why
+
+
 def test_too_small_a_margin_is_underpowered_with_code_101_and_says_what_would_decide(
     careful, again, tmp_path
 ):
@@ -261,9 +317,14 @@ def test_a_model_without_a_run_is_audited_and_one_with_a_run_is_not(
 
 
 WRONG = [
+    ({"metric": "correct", "margin": None, "ceiling": 0.5}, "of 'correct' higher is better"),
+    ({"metric": "hallucination", "margin": 0.1, "higher_is_better": True}, "lower is better"),
+    ({"metric": "refused", "margin": 0.1}, "say higher_is_better"),
+    ({"metric": "refused", "margin": None, "floor": 0.1, "higher_is_better": False}, "contradict"),
+    ({"metric": "correct", "floor": 0.5, "margin": 0.1}, "one of margin, ceiling and floor"),
     ({"metric": "halucination"}, "hallucination"),
-    ({"margin": None}, "margin or a ceiling"),
-    ({"ceiling": 0.1}, "margin or a ceiling"),
+    ({"margin": None}, "one of margin, ceiling and floor"),
+    ({"ceiling": 0.1}, "one of margin, ceiling and floor"),
     ({"confidence": 1.0}, "confidence"),
     ({"marjin": 0.1}, "margin"),
     ({"min_clusters": 1}, "min_clusters"),
@@ -276,9 +337,12 @@ def test_a_wrong_policy_is_told(change, told):
         only(**{"margin": 0.1} | change)
 
 
-def test_the_shipped_policy_bounds_invention_and_refusal_both():
+def test_the_shipped_policy_bounds_invention_refusal_and_silence():
     rules = {rule.metric: rule for rule in load_policy("release").rule}
-    assert {"hallucination", "fabrication", "false_refusal"} <= rules.keys()
+    assert {"hallucination", "fabrication", "false_refusal", "correct", "unresponsive"} == set(
+        rules
+    )
+    assert [rule.metric for rule in rules.values() if rule.upwards] == ["correct"]
     assert all(rule.margin and rule.confidence == 0.95 for rule in rules.values())
     with pytest.raises(SpecError, match="no such file"):
         load_policy("nowhere.toml")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,11 +26,37 @@ CASES = [
 ]
 
 
+def good(low, high, p, **more):
+    return replace(case(low, high, p, bound=-0.05, **more), higher_is_better=True)
+
+
+CASES += [
+    ([good(-0.04, 0.1, 0.99)], [PASS], PASS),
+    ([good(-0.05, 0.1, 0.95)], [UNDERPOWERED], UNDERPOWERED),  # the bound itself is not above
+    ([good(-0.2, -0.06, 0.01)], [FAILED], FAILED),
+    ([good(-0.2, -0.06, 0.03), case(-0.1, 0.04, 0.9)], [UNDERPOWERED, PASS], UNDERPOWERED),  # Holm
+    ([good(-0.04, 0.1, 0.99, enough=False)], [UNDERPOWERED], UNDERPOWERED),
+]
+
+
 @pytest.mark.parametrize(("tests", "each", "whole"), CASES)
 def test_outcomes_of_rules_and_of_the_gate(tests, each, whole):
     found, _ = judge(tests)
     assert found == each
     assert overall(found) is whole
+
+
+def test_a_fall_of_good_things_is_judged_as_the_rise_of_their_absence():
+    rng = np.random.default_rng(3)
+    sides = [rng.binomial(8, rate, (60, 40)).astype(float).ravel() for rate in (0.2, 0.26)]
+    group, cluster = np.divmod(np.arange(60 * 40), 40)
+    full = np.full(len(group), 8.0)
+    bad = paired_rates(group, cluster, *sides, full, groups=60).contrasts(detectable=False)
+    fine = paired_rates(group, cluster, *(8 - side for side in sides), full, groups=60)
+    fine = fine.contrasts(detectable=False)
+    high, low = one_sided(bad.limits, 0.95)[1], one_sided(fine.limits, 0.95)[0]
+    assert np.allclose(high, -low)
+    assert np.allclose(bad.p_above(0.05), 1 - fine.p_above(-0.05), atol=1e-9)
 
 
 def test_no_rule_is_no_pass():

@@ -43,6 +43,27 @@ CASES = [
 ]
 
 
+SILENCE = [
+    ("unresponsive", 3, 8, 1),
+    ("answered", 4, 8, 1),
+    ("hallucination", 1, 8, 1),
+    ("hallucination_of_responded", 1, 5, 1),
+    ("refused_of_responded", 1, 5, 1),
+    ("false_refusal_of_responded", 1, 5, 1),
+    ("correct", 3, 8, 1),
+    ("correct_of_responded", 3, 5, 1),
+    ("correct_of_answered", 3, 4, 1),
+]
+
+
+@pytest.mark.parametrize(("metric", "events", "n", "unscored"), SILENCE)
+def test_silence_is_no_event_and_can_be_left_out(question, table, metric, events, n, unscored):
+    rows = table([(question("q", expected=("weaver",)), "g" + "gugurguh?", {})])
+    _, found = rates_by(sampled(rows), ["suite"])
+    one = found[metric].estimate(0)
+    assert (one.events, one.n, one.unscored) == (events, n, unscored)
+
+
 @pytest.mark.parametrize(("metric", "suite", "events", "n", "unscored"), CASES)
 def test_every_rate_has_its_denominator(mixed, metric, suite, events, n, unscored):
     keys, found = rates_by(sampled(mixed), ["suite"])
