@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Verdict
-from harness.report.clean import in_order, printable
+from harness.report.clean import heard, in_order, printable
 
 if TYPE_CHECKING:
     import altair as alt
@@ -44,11 +44,11 @@ def verdict_bars(summary: Mapping[str, Any]) -> str:
     shares, marks, limits = [], [], []
     for name, suite in suites:
         shares.extend(_shares(printable(name), suite["verdicts"][kind]))
-        found = suite[kind].get("hallucination")
+        found = heard(suite[kind], "hallucination")
         if found and found["rate"] is not None:
             limits.append({"suite": printable(name), **found})
         for label, other in zip(OTHERS, ("greedy", "control"), strict=True):
-            rate = suite[other].get("hallucination", {}).get("rate")
+            rate = (heard(suite[other], "hallucination") or {}).get("rate")
             if rate is not None and other != kind:
                 marks.append({"suite": printable(name), "answers": label, "rate": rate})
     names = [str(verdict) for verdict in COLOURS]

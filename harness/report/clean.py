@@ -69,6 +69,15 @@ def interval(found: Mapping[str, Any] | None) -> str:
     return f"{found['rate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
 
+def heard(metrics: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
+    """A rate, or None where no answer responded: a mute model has no rate of 0."""
+    said = metrics.get(f"{metric}_of_responded")
+    if "unresponsive" in metrics and not (said and said["n"]):  # a run of before has neither
+        return None
+    found: Mapping[str, Any] | None = metrics.get(metric)
+    return found
+
+
 def rate(found: Mapping[str, Any] | None) -> str:
     """Such as "0.08", or a dash where nothing was counted."""
     return "–" if not found or found["rate"] is None else f"{found['rate']:.2f}"

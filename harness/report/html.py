@@ -20,6 +20,7 @@ from harness.report.clean import (
     card_cells,
     denominators,
     flatten,
+    heard,
     in_order,
     interval,
     printable,
@@ -88,7 +89,7 @@ def html_report(
     encoding, data = embed(answer_data(run, labels or {}))
     environment = page_environment()
     environment.filters |= {
-        "interval": interval, "denominators": denominators, "rate": rate,
+        "heard": heard, "interval": interval, "denominators": denominators, "rate": rate,
         "card_cells": card_cells, "share": share, "source": source, "rate_rows": rate_rows,
         "agreement_lines": agreement_lines, "confusion": confusion, "cause_rows": cause_rows,
         "ended_words": ended_words, "thought_words": thought_words,

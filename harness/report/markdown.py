@@ -12,6 +12,7 @@ from harness.report.clean import (
     card_cells,
     denominators,
     flatten,
+    heard,
     in_full,
     in_order,
     interval,
@@ -33,6 +34,7 @@ _MARKS = re.compile(r"(\]\(|[<>|&])")  # stand outside code: inside a backslash 
 _TICKS = re.compile(r"`+")
 # The start of a list, a task, a footnote or a heading's underline.
 _LISTED = re.compile(r"^(\d{0,9})([.)](?=\s|$)|[-+=](?=[-+=]*(?:\s|$))|\[)")
+KEPT = ("hallucinated_of_answered", "unresponsive", "correct")  # a mute model has these
 COLUMNS = ("hallucination", "hallucinated_of_answered", "refused", "unresponsive", "correct")
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_<>|~$@&#"})
 
@@ -141,11 +143,11 @@ def _suites(summary: Mapping[str, Any]) -> str:
         first = found.get("hallucination") or {"n": 0, "unscored": 0}
         rows.append((
             name, str(suite["questions"]), str(suite["clusters"]), str(first["n"]),
-            str(first["unscored"]), interval(found.get("hallucination")),
-            interval(found.get("hallucinated_of_answered")), interval(found.get("refused")),
+            str(first["unscored"]), interval(heard(found, "hallucination")),
+            interval(found.get("hallucinated_of_answered")), interval(heard(found, "refused")),
             interval(found.get("unresponsive")), interval(found.get("correct")),
-            rate(suite["greedy"].get("hallucination")),
-            rate(suite["control"].get("hallucination")),
+            rate(heard(suite["greedy"], "hallucination")),
+            rate(heard(suite["control"], "hallucination")),
         ))  # fmt: skip
     return _table(header, rows)
 
@@ -173,8 +175,8 @@ def _variants(summary: Mapping[str, Any]) -> str:
     rows = []
     for name, kinds in summary["variants"].items():
         found = kinds.get("sampled", {})
-        greedy = kinds.get("greedy", {}).get("hallucination")
-        cells = (interval(found.get(m)) for m in COLUMNS)
+        greedy = heard(kinds.get("greedy", {}), "hallucination")
+        cells = (interval(found.get(m) if m in KEPT else heard(found, m)) for m in COLUMNS)
         rows.append((name, *cells, interval(greedy)))
     header = ("variant", "hallucinated", "of answered", "refused", "said nothing", "correct",
               "greedy hallucinated")  # fmt: skip
@@ -185,8 +187,8 @@ def _distances(summary: Mapping[str, Any]) -> list[str]:
     if not summary["distances"]:
         return []
     rows = [
-        (distance, in_full(kinds.get("sampled", {}).get("hallucination")),
-         in_full(kinds.get("greedy", {}).get("hallucination")))
+        (distance, in_full(heard(kinds.get("sampled", {}), "hallucination")),
+         in_full(heard(kinds.get("greedy", {}), "hallucination")))
         for distance, kinds in summary["distances"].items()
     ]  # fmt: skip
     return [

@@ -64,8 +64,11 @@ UNREAD: dict[str, str] = {
 
 
 def responses_section(table: pd.DataFrame, kinds: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Counts of each kind of answer, and of the audited model's own together, by suite too."""
-    audited = table[table["arm"] == "adapter"]
+    """Counts of each kind of answer, and of all that the audited model gave, by suite too.
+
+    All: sampled, greedy, and the repeats of the noise floor.
+    """
+    audited = table[table["arm"] != "base"]
     return {
         name: {
             **responses(rows).to_data(),

@@ -15,7 +15,7 @@ base without the adapter, greedy).
     counts    {questions, clusters, variants, samples, sampled, greedy, control, floor,
                unscored}
     metrics   {METRIC: {title, meaning, higher_is_better (null: it depends)}}
-    responses {KIND or "audited" (sampled and greedy): {answers, scored, unresponsive, unscored,
+    responses {KIND or "audited" (all but control): {answers, scored, unresponsive, unscored,
               thought (thinking came with it), causes {CAUSE: n of the unresponsive}, unread
               {CAUSE: n of the unscored}, ended {finish reason: n}, ended_by {end token: n},
               suites {SUITE: {answers, scored, unresponsive, unscored, causes, unread}}}}

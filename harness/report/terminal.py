@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.report.clean import area, card_cells, denominators, in_order, interval, printable, rate
+from harness.report.clean import (
+    area,
+    card_cells,
+    denominators,
+    heard,
+    in_order,
+    interval,
+    printable,
+    rate,
+)
 from harness.report.corrected_words import short
 from harness.report.silence import cause_rows, ended_words
 
@@ -54,11 +63,11 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
     sampled = overall["sampled"]
     footers = ("[bold]all suites[/bold]", str(summary["counts"]["questions"]),
                str(summary["counts"]["clusters"]),
-               f"[bold]{interval(sampled.get('hallucination'))}[/bold]",
-               rate(sampled.get("hallucinated_of_answered")), rate(sampled.get("refused")),
+               f"[bold]{interval(heard(sampled, 'hallucination'))}[/bold]",
+               rate(sampled.get("hallucinated_of_answered")), rate(heard(sampled, "refused")),
                rate(sampled.get("unresponsive")), rate(sampled.get("correct")),
-               rate(overall["greedy"].get("hallucination")),
-               rate(overall["control"].get("hallucination")))  # fmt: skip
+               rate(heard(overall["greedy"], "hallucination")),
+               rate(heard(overall["control"], "hallucination")))  # fmt: skip
     headers = ("suite", "ques-\ntions", "clus-\nters", "hallucinated", "of\nansw.",
                "re-\nfused", "si-\nlent", "cor-\nrect", "gree-\ndy", "base")  # fmt: skip
     for header, footer in zip(headers, footers, strict=True):
@@ -71,13 +80,13 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
             _safe(name),
             str(suite["questions"]),
             str(suite["clusters"]),
-            interval(found.get("hallucination")),
+            interval(heard(found, "hallucination")),
             rate(found.get("hallucinated_of_answered")),
-            rate(found.get("refused")),
+            rate(heard(found, "refused")),
             rate(found.get("unresponsive")),
             rate(found.get("correct")),
-            rate(suite["greedy"].get("hallucination")),
-            rate(suite["control"].get("hallucination")),
+            rate(heard(suite["greedy"], "hallucination")),
+            rate(heard(suite["control"], "hallucination")),
         )
     return table
 
@@ -89,15 +98,15 @@ def _lines(summary: Mapping[str, Any]) -> Table:
     overall, floor = summary["overall"]["sampled"], summary["noise_floor"] or {}
     drift = summary["drift"]
     rows = [
-        ("all suites, hallucinated", overall.get("hallucination"), "answers"),
+        ("all suites, hallucinated", heard(overall, "hallucination"), "answers"),
         ("  of those that responded", overall.get("hallucination_of_responded"), "answers"),
         ("  of those that answered", overall.get("hallucinated_of_answered"), "answers"),
         ("answered", overall.get("answered"), "answers"),
         ("said nothing", overall.get("unresponsive"), "answers"),
-        ("fabrication", overall.get("fabrication"), "answers"),
+        ("fabrication", heard(overall, "fabrication"), "answers"),
         ("  of those that responded", overall.get("fabrication_of_responded"), "answers"),
-        ("false refusal", overall.get("false_refusal"), "answers"),
-        ("off scope", overall.get("off_scope"), "answers"),
+        ("false refusal", heard(overall, "false_refusal"), "answers"),
+        ("off scope", heard(overall, "off_scope"), "answers"),
         ("drift over seeds", drift["seeds"]["overall"], "pairs"),
         ("drift over variants", drift["variants"]["overall"], "pairs"),
         ("noise floor, tokens", floor.get("tokens"), "requests"),

@@ -94,8 +94,8 @@ def test_a_mute_model_is_never_passed_whichever_side_it_is_on(careful, mute, tmp
 
 def test_a_model_that_falls_silent_fails_by_what_it_no_longer_answers(careful, make_run, tmp_path):
     often = make_run(0.1, silent=0.25, name="careful")
-    silent = {"id": "silent", "metric": "unresponsive", "margin": 0.1, "min_clusters": 10}
-    known = {"id": "known", "metric": "correct", "margin": 0.1, "min_clusters": 10}
+    silent = {"id": "silent", "metric": "unresponsive", "margin": 0.05, "min_clusters": 10}
+    known = {"id": "known", "metric": "correct", "margin": 0.05, "min_clusters": 10}
     rules = [*policy().model_dump()["rule"], silent, known]
     spec = parse_spec({"title": "Test", "max_unresponsive": 0.9, "rule": rules}, PolicySpec,
                       where="test")  # fmt: skip
@@ -105,9 +105,9 @@ def test_a_model_that_falls_silent_fails_by_what_it_no_longer_answers(careful, m
         **dict.fromkeys(MARGINS, "pass"), "silent": "failed", "known": "failed",
     }  # fmt: skip
     told = found.data["rules"][-1]
-    assert told["higher_is_better"] and told["bound"] == -0.1 and told["estimate"] < -0.1
+    assert told["higher_is_better"] and told["bound"] == -0.05 and told["estimate"] < -0.1
     assert "lies under minus the margin" in told["reason"]
-    assert "margin: at least -0.1" in (found.folder / "gate.md").read_text()
+    assert "margin: at least -0.05" in (found.folder / "gate.md").read_text()
     assert gate(often, careful, spec, out=tmp_path).exit_code == 0  # more of it is no fault
     alone = gate(careful, often, policy(), out=tmp_path)  # rules of before, and a note
     assert any("no rule bounds that" in note for note in alone.data["notes"])
