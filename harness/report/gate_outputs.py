@@ -51,7 +51,7 @@ def heard_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def gate_junit(data: Mapping[str, Any]) -> str:
-    """JUnit XML with a test case for each rule, and what each side said as properties.
+    """JUnit XML with a test case for each rule, and what each side said beside each.
 
     Failed and underpowered rules are failures, of a type of that name; where the runs could
     not be paired every rule is an error.
@@ -68,13 +68,10 @@ def gate_junit(data: Mapping[str, Any]) -> str:
         failures=str(len(rules) - outcomes.count("pass") - errors),
         errors=str(errors),
     )
-    if data["responses"]:
-        properties = ElementTree.SubElement(suite, "properties")
-        for side, *cells in heard_rows(data):
-            for name, cell in zip(HEARD[1:], cells, strict=True):
-                ElementTree.SubElement(
-                    properties, "property", name=f"{side}: {name}", value=_xml(cell)
-                )
+    said = "\n".join(
+        ", ".join(f"{name} {cell}" for name, cell in zip(HEARD, cells, strict=True))
+        for cells in heard_rows(data)
+    )
     for rule in rules:
         case = ElementTree.SubElement(
             suite, "testcase", classname="bordor.gate", name=_xml(rule["id"])
@@ -85,6 +82,8 @@ def gate_junit(data: Mapping[str, Any]) -> str:
                 case, kind, type=rule["outcome"], message=_xml(rule["reason"])
             )
             found.text = _xml(rule["title"])
+        if data["responses"]:
+            ElementTree.SubElement(case, "system-out").text = _xml(said)
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
