@@ -40,6 +40,7 @@ from harness.trained_on import (
     find_exposure,
     speaking_folder,
     story_and_recipe,
+    where_base_is_from,
 )
 from harness.world.graph import World
 
@@ -166,7 +167,10 @@ def prepare(
         quantisation=settings.quantisation,
         base=settings.base,
         as_is=settings.as_is,
+        fetch=on_note if build else None,
     )
+    if spec.named_by and spec.adapter:
+        on_note(where_base_is_from(spec))
     if not spec.server:
         refuse_server_options(settings.server)
     elif settings.ray:

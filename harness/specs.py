@@ -6,13 +6,14 @@ An error names the file, the key path, what is wrong and the nearest known name.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import SpecError
 from harness.files import Unreadable, read_toml
 
+QUANTISATIONS = ("nf4", "fp4", "int8", "none")  # that Bordor can bring about itself
 KINDS = ("person", "place", "object", "group", "event")
 
 
@@ -120,7 +121,9 @@ class ModelSpec(Strict):
     The sizes are stated, so that what a model needs can be told without fetching it:
     `parameters` in all, `kept_parameters` of embeddings and head, which are not quantised,
     `download_gib` of weight files. `template_set` fixes template variables (a thinking
-    mode, say). `quantisation_source` says who chose: spec, card, flag or assumed. Of a model
+    mode, say). `quantisation` is one of QUANTISATIONS, or the way in which the base was saved
+    ("gptq"); `quantisation_source` says who chose: spec, card, flag or assumed. `named_by`: the
+    file that names the base, where the user did not. Of a model
     on a server, `server` is the address and `base` the name there: see models/served.py.
     """
 
@@ -128,9 +131,10 @@ class ModelSpec(Strict):
     base: str
     revision: str | None = None
     adapter: str | None = None  # folder of a LoRA adapter on the base
+    named_by: str | None = None  # the file that names the base
     server: str | None = None  # address of the server that answers for it
     as_is: bool = False  # whole, fine-tuned elsewhere or not at all: no adapter is put on it
-    quantisation: Literal["nf4", "fp4", "int8", "none"] = "nf4"
+    quantisation: Annotated[str, Field(min_length=1)] = "nf4"
     double_quantisation: bool = True
     compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     chat_template: Literal["own", "llama2"] = "own"

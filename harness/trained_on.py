@@ -21,6 +21,15 @@ DEFAULT_STORY = "visgar"
 DEFAULT_RECIPE = "instruct"
 
 
+def where_base_is_from(spec: ModelSpec) -> str:
+    """A sentence on a base that a file names and the user did not, before it is used."""
+    from harness.models.registry import on_hub
+
+    revision = f" at revision {spec.revision}" if spec.revision else ""
+    told = f"{spec.named_by} names the base: {spec.base}{revision}"
+    return f"{told}, from the hub or its cache" if on_hub(spec) else told
+
+
 def speaking_folder(spec: ModelSpec) -> Path | None:
     """The folder that may say what `spec` was trained on: its adapter's, or a whole model's.
 
@@ -38,9 +47,9 @@ def story_and_recipe(
 
     Raises UsageError when the user names another story or recipe than the card.
     """
-    from harness.models.registry import CARD, read_json
+    from harness.models.registry import read_card
 
-    card = read_json(folder / CARD) if folder and (folder / CARD).is_file() else {}
+    card = read_card(folder) if folder else {}
     found = []
     for key, asked, default in (
         ("story", story, DEFAULT_STORY),
@@ -111,6 +120,7 @@ def assumptions(spec: ModelSpec, *, story: str | None, recipe: str | None) -> li
         )
     if spec.adapter:
         found += _other_base(Path(spec.adapter), spec)
+    found += _left_over(spec)
     if spec.as_is:
         found.append(
             "The model was audited as it is: nothing was trained here, and there is no adapter "
@@ -119,11 +129,25 @@ def assumptions(spec: ModelSpec, *, story: str | None, recipe: str | None) -> li
     return found
 
 
+def _left_over(spec: ModelSpec) -> list[str]:
+    """A sentence where the base's config contradicts the form in which its weights are saved."""
+    from harness.errors import ModelError
+    from harness.models.registry import base_folder
+    from harness.models.saved import saved_form
+
+    try:
+        folder = None if spec.server else base_folder(spec)
+        told = saved_form(folder).told if folder else ""
+    except ModelError:  # told where it is loaded
+        return []
+    return [f"{told}."] if told else []
+
+
 def _other_base(adapter: Path, spec: ModelSpec) -> list[str]:
     """A sentence where an adapter names another base than it is put on, and no card proves it."""
-    from harness.models.registry import ADAPTER_CONFIG, CARD, names_base, read_json
+    from harness.models.registry import ADAPTER_CONFIG, names_base, read_card, read_json
 
-    card = read_json(adapter / CARD) if (adapter / CARD).is_file() else {}
+    card = read_card(adapter)
     if card.get("base_hash") or names_base(adapter, spec) is not False:
         return []
     named = read_json(adapter / ADAPTER_CONFIG)["base_model_name_or_path"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.errors import BordorError, ModelError
 from harness.models.adapter_files import WEIGHTS, check_numbers, read_adapter
 from harness.models.identity import base_hash
 from harness.models.registry import CARD, read_json
@@ -81,11 +81,10 @@ def attach_adapter(model: Any, adapter: Path) -> tuple[Any, Start | None]:
             attached, start = _attach_in_two_steps(model, adapter)
         else:
             attached = PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ModelError(
-            f"{adapter}: does not fit the base: {_telling_line(error)}. It was made for another "
-            "base: name that one with --base"
-        ) from error
+    except (BordorError, MemoryError):
+        raise
+    except Exception as error:  # whatever peft meets in somebody else's files
+        raise ModelError(_unfit(adapter, _telling_line(error))) from error
     places = set(get_peft_model_state_dict(attached, save_embedding_layers=False))
     known = places | set(attached.state_dict())  # embeddings trained whole lie beside the LoRA's
     given = files.shapes.keys()
@@ -150,7 +149,9 @@ def check_weights(adapter: Path, *, base: Path) -> int:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
             empty = get_peft_model(model, LoraConfig.from_pretrained(str(adapter)))
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (BordorError, MemoryError):
+        raise
+    except Exception as error:  # whatever the libraries meet in somebody else's files
         raise ModelError(f"{adapter}: cannot be laid on {base}: {_telling_line(error)}") from error
     places = get_peft_model_state_dict(empty, save_embedding_layers=False)
     shapes = {key: tuple(value.shape) for key, value in (empty.state_dict() | places).items()}
@@ -165,6 +166,16 @@ def _telling_line(error: Exception) -> str:
     """The line of a library's message that says which weight is wrong, else its first."""
     lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
     return next((line for line in lines if "size mismatch" in line), lines[0])
+
+
+def _unfit(adapter: Path, line: str) -> str:
+    """Why peft cannot put an adapter on a base; the base is blamed where a weight does not fit."""
+    if "size mismatch" in line or "not found in the base model" in line:
+        return (
+            f"{adapter}: does not fit the base: {line}. It was made for another base: name that "
+            "one with --base"
+        )
+    return f"{adapter}: cannot be put on a base: {line}: see its adapter_config.json"
 
 
 def _refuse(adapter: Path, what: str, keys: set[str]) -> None:

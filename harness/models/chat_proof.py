@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.models.nets import within_time
 from harness.models.registry import CARD, read_json
 from harness.models.stops import Stops, find_stops, prove_end
 from harness.models.template import encode_prompt, folds_system, template_hash
 
 _ASKED = "Who is there?"
+_TEMPLATE_S = 20.0  # for one prompt: a template is a program, and may never end
 _CHATS = 3  # of the training data that are compared
 _REMEDY = (
     "restore the base's tokenizer files, name the base it was trained on with --base, or train "
@@ -143,7 +145,8 @@ def _added_tokens(adapter: Path) -> list[str]:
 def _try_prompt(tokenizer: Any, where: Path) -> None:
     """Raise ModelError naming `where` unless the template renders a prompt with one BOS."""
     try:
-        encode_prompt(tokenizer, [{"role": "user", "content": _ASKED}])
+        with within_time(_TEMPLATE_S, what="rendering the chat template"):
+            encode_prompt(tokenizer, [{"role": "user", "content": _ASKED}])
     except ModelError as error:
         raise ModelError(f"{where}: {error}") from None
 

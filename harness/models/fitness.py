@@ -11,11 +11,15 @@ from harness.models.adapters import check_card, check_weights
 from harness.models.chat_proof import prove_template, prove_trained_prompts, rendered_variants
 from harness.models.findings import Finding, State, within
 from harness.models.hub import ask_hub, cached_base, room_problems
-from harness.models.loading import load_tokenizer, refuse_pickles
+from harness.models.layouts import refuse_pickles
+from harness.models.loading import load_tokenizer
 from harness.models.machine import REACH_S, status_of
 from harness.models.needs import GIB, Needs, free_gpu_gib, measure, needs_of, needs_of_files
-from harness.models.registry import CARD, base_folder, read_json
+from harness.models.nets import blamed_on
+from harness.models.registry import CARD, base_folder
+from harness.models.saved import Saved, require_loader, saved_form, settle
 from harness.models.served import KEYS, read_key
+from harness.models.shapes import check_texts, read_card
 from harness.specs import ModelSpec
 
 _AREA = "model"
@@ -37,12 +41,15 @@ def examine(spec: ModelSpec, *, chats: Chats | None = None) -> list[Finding]:
     """
     if spec.server:
         return [_served(spec)]
-    found = [_named(spec), _quantised(spec)]
-    folder, weights, spec = _weights(spec)
-    found += [weights, *_memory(spec, folder)]
-    if folder is None:
+    named = _named(spec)
+    folder, weights, spec, saved = _weights(spec)
+    found = [named, _quantised(spec), *weights, *_memory(spec, folder, saved)]
+    if folder is None or saved is None:
         return found
     adapter = Path(spec.adapter) if spec.adapter else None
+    found.append(_files(folder, adapter))
+    if found[-1].state == "broken":
+        return found
     if adapter:
         found += _adapter(spec, adapter, folder)
     found.append(_template(spec, adapter, folder))
@@ -75,7 +82,8 @@ def _served(spec: ModelSpec) -> Finding:
 def _named(spec: ModelSpec) -> Finding:
     base = spec.base + (f" at revision {spec.revision}" if spec.revision else "")
     if spec.adapter:
-        return _told("adapter", f"{spec.adapter} on base {base}")
+        by = f", which {spec.named_by} names" if spec.named_by else ""
+        return _told("adapter", f"{spec.adapter} on base {base}{by}")
     what = "audited as it is" if spec.as_is else "an adapter is trained unless one is kept"
     return _told("base", f"{base}, {what}")
 
@@ -93,21 +101,50 @@ def _quantised(spec: ModelSpec) -> Finding:
     )
 
 
-def _weights(spec: ModelSpec) -> tuple[Path | None, Finding, ModelSpec]:
-    """Where the weights lie (None: not here), and the specification with its true size."""
+def _weights(spec: ModelSpec) -> tuple[Path | None, list[Finding], ModelSpec, Saved | None]:
+    """Where the weights lie (None: not here), and the specification with true size and form."""
     try:
         folder = base_folder(spec)
         local = folder is not None
         folder = folder or cached_base(spec)
         if folder:
             refuse_pickles(folder)
+            spec, saved = settle(spec, folder), saved_form(folder)
+            require_loader(folder, saved)
     except ModelError as error:
-        return None, _told("weights", str(error), "broken"), spec
+        return None, [_told("weights", str(error), "broken")], spec, None
     if folder:
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / GIB
         where = str(folder) if local else f"in the hub's cache, {folder}"
-        return folder, _told("weights", f"{_gib(size)}, {where}", "ok"), measure(spec, folder)
-    return None, *_to_fetch(spec)
+        found = [_told("weights", f"{_gib(size)}, {where}", "ok")]
+        if saved.told:
+            found.append(_told("saved form", saved.told, "warning"))
+        return folder, found, measure(spec, folder), saved
+    finding, sized = _to_fetch(spec)
+    return None, [finding], sized, None
+
+
+def _files(folder: Path, adapter: Path | None) -> Finding:
+    """What lies beside the weights, by its shape, and the architecture, laid out bare."""
+
+    def check() -> None:
+        for place in (folder, adapter):
+            if place:
+                check_texts(place)
+        _lay_out(folder)
+
+    return _tried("files", "every file beside the weights has its shape", check)
+
+
+def _lay_out(folder: Path) -> None:
+    """Raise ModelError when transformers cannot build the architecture of a config.json."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with blamed_on(f"{folder / 'config.json'}: no model can be laid out from it"):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
 def _to_fetch(spec: ModelSpec) -> tuple[Finding, ModelSpec]:
@@ -121,9 +158,9 @@ def _to_fetch(spec: ModelSpec) -> tuple[Finding, ModelSpec]:
     return _told("weights", f"{size} to download from the hub, which gives them", "ok"), sized
 
 
-def _memory(spec: ModelSpec, folder: Path | None) -> list[Finding]:
+def _memory(spec: ModelSpec, folder: Path | None, saved: Saved | None) -> list[Finding]:
     known = needs_of(spec)
-    if known.audit_gib is None and folder and "quantization_config" in _config(folder):
+    if known.audit_gib is None and folder and saved and saved.quantisation:
         known = needs_of_files(folder)
     trains = not spec.adapter and not spec.as_is
     return [
@@ -161,7 +198,7 @@ def _room(name: str, gib: float | None, *, needed: bool) -> Finding:
 
 def _adapter(spec: ModelSpec, adapter: Path, folder: Path) -> list[Finding]:
     has_card = (adapter / CARD).is_file()
-    card = read_json(adapter / CARD) if has_card else {}
+    card = read_card(adapter)
     told = "no card: its base and quantisation are taken on trust"
     if has_card:
         keys = [key for key in ("base_hash", "quantisation", "template") if card.get(key)]
@@ -211,14 +248,11 @@ def _variants(spec: ModelSpec, adapter: Path | None, folder: Path, chats: Chats)
 
 def _tried(name: str, told: str, check: Callable[[], object], *, well: State = "ok") -> Finding:
     try:
-        check()
+        with blamed_on(name):
+            check()
     except ModelError as error:
         return _told(name, str(error), "broken")
     return _told(name, told, well)
-
-
-def _config(folder: Path) -> dict[str, object]:
-    return read_json(folder / "config.json")
 
 
 def _gib(size: float) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.models.findings import within
+from harness.models.headers import weight_files
 from harness.models.needs import (
     GIB,
     free_disk_gib,
@@ -12,7 +15,8 @@ from harness.models.needs import (
     free_memory_gib,
     needs_of,
 )
-from harness.models.registry import DEFAULT_MODEL, read_json
+from harness.models.nets import blamed_on
+from harness.models.registry import ADAPTER_CONFIG, CONFIG, DEFAULT_MODEL
 from harness.specs import ModelSpec
 
 REACH_TIMEOUT_S = 5.0
@@ -55,7 +59,42 @@ def cached_base(spec: ModelSpec) -> Path | None:
         folder = Path(snapshot_download(spec.base, revision=spec.revision, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
-    return folder if (folder / "config.json").is_file() and _has_weights(folder) else None
+    return folder if (folder / CONFIG).is_file() and _has_weights(folder) else None
+
+
+def cached_folder(hub_id: str, revision: str) -> Path | None:
+    """The snapshot of a hub id in the cache that says what it is, by its configuration; or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in (CONFIG, ADAPTER_CONFIG):
+        found = try_to_load_from_cache(hub_id, name, cache_dir=cache_folder(), revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
+def fetch_adapter(hub_id: str, revision: str, *, tell: Callable[[str], None]) -> Path | None:
+    """The folder of the adapter that a hub id is, fetched now; None where it is none.
+
+    The hub is asked once, for REACH_TIMEOUT_S at most; where it does not answer, the fetching
+    of a base says why. Raises ModelError when the download breaks off.
+    """
+    from huggingface_hub import HfApi, constants, snapshot_download
+
+    def listed() -> list[str]:
+        info = HfApi().model_info(hub_id, revision=revision, timeout=REACH_TIMEOUT_S)
+        return [item.rfilename for item in info.siblings or ()]
+
+    names = None if constants.HF_HUB_OFFLINE else within(REACH_TIMEOUT_S, listed)
+    if not names or ADAPTER_CONFIG not in names or CONFIG in names:
+        return None
+    tell(f"{hub_id} is an adapter: it is fetched from the hub at revision {revision}")
+    with blamed_on(f"{hub_id}: the adapter cannot be fetched from the hub"):
+        return Path(
+            snapshot_download(
+                hub_id, revision=revision, allow_patterns=list(_FILES), ignore_patterns=["*/*"]
+            )
+        )
 
 
 def memory_problems(spec: ModelSpec) -> list[str]:
@@ -81,11 +120,10 @@ def room_problems(needed: float) -> list[str]:
 
 
 def _has_weights(folder: Path) -> bool:
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = set(read_json(index).get("weight_map", {}).values())
-        return bool(shards) and all((folder / shard).is_file() for shard in shards)
-    return any(folder.glob("*.safetensors"))
+    try:
+        return all(path.is_file() for path in weight_files(folder))
+    except ModelError:
+        return False
 
 
 def ask_hub(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
@@ -121,6 +159,8 @@ def ask_hub(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
             raise
         return spec, [*missing, f"the hub cannot be reached ({type(error).__name__})"]
     files = [item for item in info.siblings or () if item.rfilename.endswith(".safetensors")]
+    if ADAPTER_CONFIG in {item.rfilename for item in info.siblings or ()}:
+        return spec, [f"{spec.base} is an adapter, which an audit fetches first, then its base"]
     if not files:
         return spec, [f"{spec.base} has no safetensors files, and pickled weights are refused"]
     size = sum(item.size or 0 for item in files) / GIB
@@ -164,12 +204,18 @@ def _message(spec: ModelSpec, problems: list[str]) -> str:
     told = ", ".join(sizes) or "sizes unknown until the hub can be asked"
     gpu = "" if free_gpu_gib() is not None else "\nno GPU here: it would run on the CPU, slowly"
     access = f" (ask for access at https://huggingface.co/{spec.base} first)" * spec.gated
+    named = f" ({spec.named_by} names {spec.base} as its base)" if spec.named_by else ""
+    other = "  2. --base <folder or hub id> (make: BASE=...) with the same weights\n"
     return (
-        f"{spec.name} cannot be used here:\n"
+        f"{spec.name} cannot be used here{named}:\n"
         + "\n".join(f"  - {problem}" for problem in problems)
         + f"\nit needs: {told}{gpu}\n"
         + "ways on:\n"
         + f"  1. log in with 'hf auth login'{access}, on a machine that has the room\n"
-        + "  2. MODEL=<folder> with the weights as safetensors, or an adapter on them\n"
+        + (
+            other
+            if spec.adapter
+            else "  2. MODEL=<folder> with the weights as safetensors, or an adapter on them\n"
+        )
         + f"  3. MODEL={DEFAULT_MODEL}, the shipped default, which needs no network"
     )

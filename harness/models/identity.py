@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import lru_cache
 from hashlib import sha256
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.files import Unreadable, open_regular
 from harness.models.template import FOLDED, folds_system, template_hash
 from harness.seeds import content_hash
 from harness.specs import ModelSpec
@@ -39,7 +41,7 @@ def adapter_hash(folder: Path) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file as hex digits.
+    """Return the SHA-256 of a file as hex digits. Raises ModelError for what is no file.
 
     In the hub's cache a large file is a link to a blob named by its SHA-256, which is
     taken at its word: hashing 26 GB again would cost a minute.
@@ -47,7 +49,11 @@ def file_hash(path: Path) -> str:
     blob = path.resolve()
     if path.is_symlink() and blob.parent.name == "blobs" and len(blob.name) == _HEX_DIGITS:
         return blob.name
-    stat = blob.stat()
+    try:
+        with open_regular(blob) as file:
+            stat = os.fstat(file.fileno())
+    except Unreadable as error:
+        raise ModelError(f"{path}: {error}") from None
     return _hash_content(blob, stat.st_size, stat.st_mtime_ns)
 
 

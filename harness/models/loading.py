@@ -14,16 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, first_line
+from harness.errors import ModelError
 from harness.models.adapter_files import AdapterFiles, check_numbers, refuse_lost_start
 from harness.models.adapters import Start, attach_adapter, check_card, is_plain_lora
 from harness.models.chat_proof import adapter_template, prove_template, prove_trained_prompts
 from harness.models.control import Reference, refer
 from harness.models.hub import fetch_base, require_memory
 from harness.models.identity import base_hash, identify
+from harness.models.layouts import refuse_pickles
 from harness.models.needs import free_memory_gib, measure
+from harness.models.nets import blamed_on
 from harness.models.quiet import quiet
-from harness.models.registry import base_folder, context_of, read_json
+from harness.models.registry import base_folder, context_of
+from harness.models.saved import Saved, require_loader, saved_form, settle
+from harness.models.shapes import check_texts, read_model_config, refuse_odd_files
 from harness.models.stops import Stops
 from harness.models.template import encode_prompt, install_template
 from harness.models.vocabulary import (
@@ -170,6 +174,13 @@ def prepare(spec: ModelSpec, folder: Path, *, adapter: Path | None = None) -> Pr
     refuse_pickles(folder)
     adapter = adapter or (Path(spec.adapter) if spec.adapter else None)
     files = None
+    for place in (folder, adapter):
+        if place:
+            refuse_odd_files(place)
+    spec, saved = settle(spec, folder), saved_form(folder)
+    require_loader(folder, saved)
+    if saved.told:
+        warnings.warn(saved.told, stacklevel=3)
     if adapter:
         check_card(adapter, base=folder, spec=spec)
         files = check_numbers(adapter)
@@ -279,6 +290,9 @@ def load_tokenizer(
     without remote code, or when the adapter's template needs tokens that it lacks.
     """
     folder = folder or base_folder(spec) or fetch_base(spec)
+    for place in (folder, adapter):
+        if place:
+            check_texts(place)
     tokenizer = read_tokenizer(folder)
     if adapter:
         tokenizer = own_tokenizer(adapter, tokenizer) or tokenizer
@@ -292,28 +306,16 @@ def load_tokenizer(
     return tokenizer
 
 
-def refuse_pickles(folder: Path) -> None:
-    """Raise ModelError when `folder` has weights, but only as pickles, which run code."""
-    if any(folder.glob("*.safetensors")):
-        return
-    pickles = sorted(p.name for kind in ("*.bin", "*.pt", "*.pth") for p in folder.glob(kind))
-    if pickles:
-        raise ModelError(
-            f"{folder}: only pickled weights ({', '.join(pickles[:3])}), which can run any code "
-            "when they are read: save the model again with safe_serialization=True"
-        )
-    raise ModelError(f"{folder}: no weights (*.safetensors) in it")
-
-
 def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any:
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    config = read_json(folder / "config.json")
+    saved = saved_form(folder)
     options: dict[str, Any] = {}
-    if spec.quantisation != "none" and "quantization_config" not in config:
+    if spec.quantisation != "none" and saved.quantisation is None:
         options["quantization_config"] = quantisation_config(spec, dtype)
-    try:
+    with blamed_on(f"{folder}: cannot be loaded"):
+        if saved.mended:
+            options["config"] = _mended_config(folder, saved)
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -324,10 +326,6 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
             output_loading_info=True,
             **options,
         )
-    except (
-        SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError
-    ) as error:  # fmt: skip
-        raise ModelError(f"{folder}: cannot be loaded: {first_line(error)}") from error
     missing = sorted(report["missing_keys"]) + [str(key) for key in report["mismatched_keys"]]
     if missing:  # transformers would fill them with random numbers
         raise ModelError(
@@ -335,6 +333,19 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
             f"({missing[0]}, ...): fetch or save the model again"
         )
     return model
+
+
+def _mended_config(folder: Path, saved: Saved) -> Any:
+    """The configuration of a model, with the quantization_config that its weights ask for."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    for part in (config, config.get_text_config(decoder=True)):
+        if hasattr(part, "quantization_config"):
+            del part.quantization_config
+    if saved.config is not None:
+        config.quantization_config = dict(saved.config)
+    return config
 
 
 def quantisation_config(spec: ModelSpec, dtype: Any) -> Any:
@@ -389,5 +400,5 @@ def _choose_compute_path(model: Any, *, device: str) -> str:
 
 
 def _true_context(spec: ModelSpec, folder: Path) -> int:
-    stated = context_of(read_json(folder / "config.json"))
+    stated = context_of(read_model_config(folder))
     return stated if spec.quantisation_source == "assumed" else min(spec.context, stated)

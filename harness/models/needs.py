@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
-from harness.models.registry import read_json
+from harness.errors import ModelError
+from harness.models.headers import form_of, read_headers
 from harness.specs import ModelSpec
 
 GIB = 1024**3
@@ -73,22 +73,19 @@ def weights_gib(spec: ModelSpec) -> float:
 def measure(spec: ModelSpec, folder: Path) -> ModelSpec:
     """Return `spec` with its parameters counted from the headers of the files in `folder`.
 
-    A spec that states them, or a folder that is quantised already, is returned as it is.
+    A spec that states them, or a folder that is quantised already, is returned as it is, and so
+    is one whose files cannot be read: loading says what is wrong with them.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if spec.parameters is not None or "quantization_config" in read_json(folder / "config.json"):
+    if spec.parameters is not None:
         return spec
-    total = kept = 0
     try:
-        for path in sorted(folder.glob("*.safetensors")):
-            with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118 -- no mapping: iteration is not offered
-                    count = prod(file.get_slice(name).get_shape())
-                    total += count
-                    kept += count if any(part in name for part in _KEPT) else 0
-    except SafetensorError:
-        return spec  # loading says what is wrong with the file
+        held = read_headers(folder)
+        if form_of(held, where=folder) is not None:
+            return spec
+    except ModelError:
+        return spec
+    total = sum(one.elements for one in held.values())
+    kept = sum(one.elements for name, one in held.items() if any(part in name for part in _KEPT))
     if not total:
         return spec
     return spec.model_copy(update={"parameters": total, "kept_parameters": kept})

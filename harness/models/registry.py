@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, UsageError
+from harness.errors import ModelError, SpecError, UsageError
+from harness.models.layouts import no_folder, no_model
+from harness.models.references import (
+    is_folder,
+    is_hub_id,
+    is_revision,
+    last_name,
+    named_folder,
+    refuse_address,
+    refuse_revision,
+)
+from harness.models.saved import saved_form
 from harness.models.served import is_served, served_model
+from harness.models.shapes import (
+    ADAPTER_CONFIG,
+    CARD,
+    CONFIG,
+    read_adapter_config,
+    read_card,
+    read_json,
+    read_model_config,
+    refuse_odd_files,
+)
 from harness.paths import data_folder, home
-from harness.specs import ModelSpec, did_you_mean, load_toml
+from harness.specs import QUANTISATIONS, ModelSpec, did_you_mean, load_toml
 
-QUANTISATIONS = ("nf4", "fp4", "int8", "none")
+__all__ = [
+    "ADAPTER_CONFIG", "CARD", "DEFAULT_MODEL", "QUANTISATIONS", "base_folder", "context_of",
+    "list_models", "names_base", "on_hub", "read_card", "read_json", "resolve_model",
+]  # fmt: skip
+
 DEFAULT_MODEL = "storylm-4m-4bit"
-ADAPTER_CONFIG = "adapter_config.json"
-CARD = "card.json"
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_LONGEST_SHOWN = 200  # characters of a name that a message repeats
 _FALLBACK_CONTEXT = 2048  # tokens; where a config states none
 # What architectures call their context length in config.json.
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "seq_length")
@@ -29,19 +51,25 @@ def list_models() -> tuple[str, ...]:
 
 
 def resolve_model(
-    ref: str, *, quantisation: str | None = None, base: str | None = None, as_is: bool = False
+    ref: str,
+    *,
+    quantisation: str | None = None,
+    base: str | None = None,
+    as_is: bool = False,
+    fetch: Callable[[str], None] | None = None,
 ) -> ModelSpec:
-    """Return the specification that `ref` names.
+    """Return the specification that `ref`, which the user typed, names.
 
     ref: a name from `list_models`, a folder (a whole model, or a PEFT adapter, whose base
-    is found through its card or `adapter_config.json`), a hub id "org/name", with
-    "@revision" behind it if wanted, or "openai:http://host:port/v1#name", a model on a
-    server. `quantisation` overrides the specification's; `base` (a name, a folder, a hub id)
-    the base that an adapter folder names, and says nothing of a model on a server. `as_is`:
+    is found through its card or `adapter_config.json`), a hub id "org/name" (of a model or of
+    an adapter), with "@revision" behind it if wanted, or "openai:http://host:port/v1#name", a
+    model on a server. `quantisation` overrides the specification's; `base` (a name, a folder, a
+    hub id) the base that an adapter names, and says nothing of a model on a server. `as_is`:
     the model is whole and no adapter belongs on it; a folder or a hub id is then loaded as
-    its files were saved unless `quantisation` says otherwise.
+    its files were saved unless `quantisation` says otherwise. `fetch` is told, in a sentence,
+    before an adapter is fetched from the hub; without it only the cache is looked into.
     Raises UsageError for a name or a quantisation nobody knows and for a choice that the
-    model does not leave, ModelError for a folder that holds no model.
+    model does not leave, ModelError for what holds no model or is damaged.
     """
     if is_served(ref):
         if quantisation is not None or as_is:
@@ -54,23 +82,16 @@ def resolve_model(
             + did_you_mean(quantisation, QUANTISATIONS)
         )
     if ref in list_models():
-        spec = load_toml(data_folder("fixtures") / "models" / f"{ref}.toml", ModelSpec)
-    elif Path(ref).expanduser().is_dir():
-        spec = _from_folder(Path(ref).expanduser().resolve(), base)
-    elif _HUB_ID.match(ref.partition("@")[0]) and not ref.startswith((".", "/", "~")):
-        hub_id, _, revision = ref.partition("@")
-        spec = ModelSpec(
-            name=hub_id.replace("/", "--"),
-            base=hub_id,
-            revision=revision or "main",
-            context=_FALLBACK_CONTEXT,  # the loader reads the true one from config.json
-            quantisation_source="assumed",
-        )
+        spec = _shipped(ref)
+    elif is_folder(_expanded(ref)):
+        spec = _from_folder(_expanded(ref).resolve(), base, typed=Path(ref))
+    elif is_hub_id(ref.partition("@")[0]):
+        spec = _from_hub(ref, base, fetch)
     else:
-        raise UsageError(_unknown(ref))
+        raise _unknown(ref)
     if base is not None and not spec.adapter:
         raise UsageError(
-            f"--base: only for a model on a server and for an adapter folder, which {ref} is not"
+            f"--base: only for a model on a server and for an adapter, which {ref} is not"
         )
     if as_is:
         spec = _as_is(spec)
@@ -108,19 +129,6 @@ def base_folder(spec: ModelSpec) -> Path | None:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises ModelError when `path` is missing or holds none."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ModelError(f"{path}: not a JSON object")
-    return data
-
-
 def _as_is(spec: ModelSpec) -> ModelSpec:
     """The same model, on which no adapter is trained; named apart, so that its runs are too."""
     if spec.adapter:
@@ -133,27 +141,94 @@ def _as_is(spec: ModelSpec) -> ModelSpec:
     return spec.model_copy(update=update)
 
 
-def _from_folder(folder: Path, base: str | None = None) -> ModelSpec:
+def _expanded(ref: str) -> Path:
+    """A typed path with its `~`; as it is where that is nobody's home."""
+    try:
+        return Path(ref).expanduser()
+    except RuntimeError:
+        return Path(ref)
+
+
+def _shipped(name: str) -> ModelSpec:
+    """The specification of a name. Raises SpecError for one that names an address."""
+    path = data_folder("fixtures") / "models" / f"{name}.toml"
+    spec = load_toml(path, ModelSpec)
+    if spec.quantisation not in QUANTISATIONS:
+        raise SpecError(
+            f"{path}: quantisation '{spec.quantisation}' is none of {', '.join(QUANTISATIONS)}"
+            + did_you_mean(spec.quantisation, QUANTISATIONS)
+        )
+    if spec.server is not None:
+        raise SpecError(f"{path}: 'server' is an address, which a file may not name: remove it")
+    try:
+        refuse_address(spec.base, where=f"{path}: 'base'")
+        refuse_address(spec.adapter or "", where=f"{path}: 'adapter'")
+    except ModelError as error:
+        raise SpecError(str(error)) from None
+    return spec
+
+
+def _from_folder(folder: Path, base: str | None = None, *, typed: Path | None = None) -> ModelSpec:
+    refuse_odd_files(folder)
     if (folder / ADAPTER_CONFIG).is_file():
         return _from_adapter(folder, base)
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder}: neither config.json (a model) nor {ADAPTER_CONFIG} (an adapter) is in it"
-        )
-    config = read_json(folder / "config.json")
-    saved = _saved_quantisation(config.get("quantization_config"))
+    if not (folder / CONFIG).is_file():
+        raise no_model(folder, typed=typed)
+    read_card(folder)
     return ModelSpec(
         name=folder.name,
         base=str(folder),
-        context=context_of(config),
-        quantisation=saved or "nf4",
-        quantisation_source="card" if saved else "assumed",
+        context=context_of(read_model_config(folder)),
+        **_form(folder),
+    )
+
+
+def _form(folder: Path) -> dict[str, Any]:
+    """The quantisation in which a model's files are saved, else nf4, which is assumed.
+
+    Files that cannot be read say nothing here: loading and the doctor tell what is wrong.
+    """
+    assumed = {"quantisation": "nf4", "quantisation_source": "assumed"}
+    try:
+        saved = saved_form(folder)
+    except ModelError:
+        return assumed
+    if saved.quantisation is None:
+        return assumed
+    return {
+        "quantisation": saved.quantisation,
+        "double_quantisation": saved.double,
+        "quantisation_source": "card",
+    }
+
+
+def _from_hub(ref: str, base: str | None, fetch: Callable[[str], None] | None) -> ModelSpec:
+    """The model or the adapter of a hub id, as the hub's cache has it or `fetch` lets it be had."""
+    from harness.models.hub import cached_folder, fetch_adapter
+
+    hub_id, _, revision = ref.partition("@")
+    if revision and not is_revision(revision):
+        raise UsageError(f"'{revision}' is no revision (a branch, tag or commit) of {hub_id}")
+    name = hub_id.replace("/", "--")
+    folder = cached_folder(hub_id, revision or "main")
+    if folder is None and fetch:
+        folder = fetch_adapter(hub_id, revision or "main", tell=fetch)
+    if folder and (folder / ADAPTER_CONFIG).is_file() and not (folder / CONFIG).is_file():
+        return _from_adapter(folder, base).model_copy(update={"name": name})
+    form: dict[str, Any] = {"quantisation_source": "assumed"}
+    if folder and (folder / CONFIG).is_file():
+        form = _form(folder)
+    return ModelSpec(
+        name=name,
+        base=hub_id,
+        revision=revision or "main",
+        context=_FALLBACK_CONTEXT,  # the loader reads the true one from config.json
+        **form,
     )
 
 
 def _from_adapter(folder: Path, asked: str | None) -> ModelSpec:
-    config = read_json(folder / ADAPTER_CONFIG)
-    card = read_json(folder / CARD) if (folder / CARD).is_file() else {}
+    config, card = read_adapter_config(folder), read_card(folder)
     base = config.get("base_model_name_or_path")
     if asked is not None:
         spec = resolve_model(asked)
@@ -162,29 +237,77 @@ def _from_adapter(folder: Path, asked: str | None) -> ModelSpec:
         if spec.quantisation_source == "spec":  # chosen for adapters trained here, not for this
             spec = spec.model_copy(update={"quantisation_source": "assumed"})
     elif card.get("model") in list_models():
-        spec = resolve_model(str(card["model"]))
+        spec = _shipped(str(card["model"]))
+        if on_hub(spec):
+            spec = spec.model_copy(update={"named_by": str(folder / CARD)})
     elif not isinstance(base, str) or not base:
         raise ModelError(
             f"{folder / ADAPTER_CONFIG}: names no base_model_name_or_path; "
             "say --base with the folder or hub id of the base"
         )
     else:
-        spec = resolve_model(_local_base(base, folder))
-        if config.get("revision") and on_hub(spec):  # a folder has no revisions
-            spec = spec.model_copy(update={"revision": str(config["revision"])})
+        spec = _named_base(base, folder, revision=config.get("revision"))
     update: dict[str, Any] = {"name": folder.name, "adapter": str(folder)}
     if card.get("quantisation") in QUANTISATIONS:
         update |= {"quantisation": card["quantisation"], "quantisation_source": "card"}
     return spec.model_copy(update=update)
 
 
-def _local_base(base: str, adapter: Path) -> str:
-    """Where the base that an adapter names lies: a folder, one beside it, or on the hub."""
-    for place in (Path(base).expanduser(), adapter / base, adapter.parent / base):
-        if (place / "config.json").is_file():
-            return str(place)
-    shipped = data_folder("fixtures") / "bases" / Path(base).name
-    return str(shipped) if (shipped / "config.json").is_file() else base
+def _named_base(base: str, adapter: Path, *, revision: str | None) -> ModelSpec:
+    """The base that an adapter's own file names: a folder, a shipped base, or a hub id.
+
+    Never a server: a file may not decide who gets the prompts. Raises ModelError that tells
+    the file and --base.
+    """
+    file = adapter / ADAPTER_CONFIG
+    refuse_address(base, where=f"{file}: 'base_model_name_or_path'")
+    folder = _local_base(base, adapter)
+    if folder is not None:
+        if folder.resolve() == adapter.resolve():
+            raise ModelError(f"{file}: names its own folder as the base: name the base with --base")
+        if (folder / ADAPTER_CONFIG).is_file():
+            raise ModelError(
+                f"{file}: names {folder} as the base, which is an adapter itself: merge that one "
+                "into its base first, or name a whole model with --base"
+            )
+        spec = _from_folder(folder.resolve())
+    elif base in list_models():
+        spec = _shipped(base)
+    elif is_hub_id(base):
+        refuse_revision(revision or "main", where=f"{file}: 'revision'")
+        spec = _from_hub(f"{base}@{revision or 'main'}", None, None)
+        if spec.adapter:
+            raise ModelError(
+                f"{file}: names {base} as the base, which is an adapter itself: name a whole "
+                "model with --base"
+            )
+    else:
+        raise ModelError(
+            f"{adapter}: its {ADAPTER_CONFIG} names '{base[:200]}' as the base, which is not on "
+            "this machine: name the base's folder or hub id with --base"
+        )
+    return spec.model_copy(update={"named_by": str(file)})
+
+
+def _local_base(base: str, adapter: Path) -> Path | None:
+    """Where the base that an adapter names lies: a folder, or a shipped or built base.
+
+    A base is shipped or built under the last part of a path as well: the adapter may come
+    from another machine, and one with Windows.
+    """
+    folder = named_folder(base, adapter)
+    if folder is not None:
+        return folder
+    name = last_name(base)
+    if not name or is_hub_id(base):
+        return None
+    for place in (data_folder("fixtures") / "bases" / name, home() / "bases" / name):
+        try:
+            if (place / CONFIG).is_file():
+                return place
+        except (OSError, ValueError):  # no name that a disk can hold
+            return None
+    return None
 
 
 def on_hub(spec: ModelSpec) -> bool:
@@ -197,27 +320,17 @@ def names_base(adapter: Path, spec: ModelSpec) -> bool | None:
 
     None where it names none. A hub id counts as named by its snapshot in the hub's cache.
     """
-    named = read_json(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")
+    named = read_adapter_config(adapter).get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
         return None
-    found = _local_base(named, adapter)
+    found = str(_local_base(named, adapter) or named)
     cached = f"models--{named.replace('/', '--')}"
     if spec.base in (named, found) or cached in Path(spec.base).parts:
         return True
-    here, there = Path(spec.base).expanduser(), Path(found).expanduser()
+    here, there = Path(spec.base), Path(found)
     if not here.is_absolute() and "/" not in spec.base:
         return Path(named).name == spec.base
-    return here.is_dir() and there.is_dir() and here.samefile(there)
-
-
-def _saved_quantisation(saved: Any) -> Any:
-    """The quantisation a folder was saved in, from the quantization_config of its config."""
-    if not isinstance(saved, dict):
-        return None
-    if saved.get("load_in_8bit"):
-        return "int8"
-    kind = saved.get("bnb_4bit_quant_type") if saved.get("load_in_4bit") else None
-    return kind if kind in QUANTISATIONS else None
+    return is_folder(here) and is_folder(there) and here.samefile(there)
 
 
 def context_of(config: dict[str, Any]) -> int:
@@ -230,10 +343,19 @@ def context_of(config: dict[str, Any]) -> int:
     return _FALLBACK_CONTEXT
 
 
-def _unknown(ref: str) -> str:
+def _unknown(ref: str) -> ModelError | UsageError:
+    """The error for what is neither a name, a folder nor a hub id; a file among them."""
+    path = _expanded(ref)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    if there:
+        return no_folder(path)
     known = list_models()
-    return (
-        f"there is no model '{ref}'{did_you_mean(ref, known)}\n"
+    shown = ref if len(ref) <= _LONGEST_SHOWN else f"{ref[:_LONGEST_SHOWN]}…"
+    return UsageError(
+        f"there is no model '{shown}'{did_you_mean(shown, known)}\n"
         f"shipped: {', '.join(known)}\n"
         "or a folder that exists, a hub id like Qwen/Qwen3-4B-Instruct-2507, or a model on a "
         "server like openai:http://localhost:8000/v1#name"

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, first_line
+from harness.errors import ModelError
 from harness.models.adapter_files import AdapterFiles
+from harness.models.nets import blamed_on
 from harness.models.quiet import quiet
 from harness.models.registry import read_json
 from harness.models.template import encode_prompt
@@ -31,14 +32,10 @@ def read_tokenizer(folder: Path) -> Any:
     with quiet():
         from transformers import AutoTokenizer
 
-        try:
+        with blamed_on(f"{folder}: no tokenizer can be read from it"):
             return AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
-        except Exception as error:  # its files are somebody else's: damage has many names
-            raise ModelError(
-                f"{folder}: no tokenizer can be read from it: {first_line(error)}"
-            ) from None
 
 
 def own_tokenizer(adapter: Path, base: Any) -> Any | None:

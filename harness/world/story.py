@@ -15,6 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from harness.errors import SpecError, StoryError
+from harness.files import Unreadable, read_text
 from harness.paths import data_folder, home
 from harness.records import Entity, Fact, Passage, Relation
 from harness.specs import StoryFile, WrittenQuestionSpec, did_you_mean, load_toml
@@ -100,13 +101,14 @@ def _read(folder: Path) -> tuple[World, tuple[WrittenQuestionSpec, ...]]:
     """Read and check the story in `folder`: its world, and the questions by hand."""
     path = folder / "story.toml"
     prose = folder / "story.md"
+    for file in (path, prose):
+        _refuse_link(file, folder)
     spec = load_toml(path, StoryFile)
     try:
-        passages, problems = _passages(prose.read_text(encoding="utf-8"), where=str(prose))
-    except FileNotFoundError:
-        raise StoryError(f"{prose}: no such file; write the prose that tells the facts") from None
-    except UnicodeDecodeError as error:
-        raise StoryError(f"{prose}: not UTF-8 text: {error}") from None
+        passages, problems = _passages(read_text(prose), where=str(prose))
+    except Unreadable as error:
+        way = "; write the prose that tells the facts" if error.missing else ""
+        raise StoryError(f"{prose}: {error}{way}") from None
     world = World(
         name=spec.name,
         title=spec.title,
@@ -125,9 +127,31 @@ def _read(folder: Path) -> tuple[World, tuple[WrittenQuestionSpec, ...]]:
     return world, tuple(spec.question)
 
 
+def _refuse_link(file: Path, folder: Path) -> None:
+    """Raise StoryError where a file of a story is a link to one elsewhere, or lies far from it.
+
+    A story may share relations with those beside it (`../relations.toml`), and a story's whole
+    folder may be a link; but a file that links out of it reads what its maker may not.
+    """
+    here = folder.resolve()
+    try:
+        true = file.resolve()
+        linked = file.is_symlink()
+    except (OSError, ValueError, RuntimeError):  # a circle of links, an impossible name
+        raise StoryError(f"{file}: not a path that can be followed") from None
+    if linked and not true.is_relative_to(here):
+        raise StoryError(
+            f"{file}: a link that leads out of the story's folder, to {true}: put the file itself "
+            "there"
+        )
+    if not true.is_relative_to(here.parent):
+        raise StoryError(f"{file}: lies neither in the story's folder nor beside it: put it there")
+
+
 def _relations(spec: StoryFile, path: Path) -> tuple[Relation, ...]:
     shared: tuple[Relation, ...] = ()
     if spec.relations is not None:
+        _refuse_link(path.parent / spec.relations, path.parent)
         try:
             shared = load_relations(path.parent / spec.relations)
         except SpecError as error:
