@@ -48,7 +48,7 @@ _LABEL = re.compile(
     r"|#{1,6}\s{0,3}(?:final )?(?:answer|response)\s{0,3}\n\s{0,8}",
     re.IGNORECASE,
 )
-_BULLET = re.compile(r"(?:[-*•+]|\d{1,2}[.)])\s{1,4}(?=\S)")
+_BULLET = re.compile(r"(?:[-*•+]\s{1,4}(?=\S)|1[.)]\s{1,4}(?=[^\W\d]))")
 _LOOSE = re.compile(r"[\"']?(?:final[ _]?)?answer[\"']?\s{0,3}:\s{0,3}", re.IGNORECASE)
 _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`", "*": "*", "_": "_",
           "(": ")", "[": "]"}  # fmt: skip

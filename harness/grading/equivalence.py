@@ -25,7 +25,7 @@ from harness.grading.equivalence_rules import Ruling, bare_words, rule_on
 if TYPE_CHECKING:
     import numpy
 
-GRADER = "equivalence@1"
+GRADER = "equivalence@2"
 WEIGHTS = Path(__file__).with_name("equivalence_weights.json")
 SAME = 0.5  # score from which on two answers are the same
 RULED = 0.015  # distance from 0 or 1 of a score that a rule gave
