@@ -136,6 +136,8 @@ class GuardedTransport(httpx2.BaseTransport):
             raise httpx2.ReadTimeout("nothing came") from None
         except httpcore2.ProxyError as error:
             raise httpx2.ProxyError(str(error)) from None
+        except httpcore2.ConnectError as error:
+            raise httpx2.ConnectError(str(error)) from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise httpx2.ReadError(str(error)) from error
         heads = [(name.decode("latin-1").lower(), value.decode("latin-1"))

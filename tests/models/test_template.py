@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import ModelError
+from harness.models.chat_proof import rendered_variants
 from harness.models.loading import load_tokenizer
 from harness.models.registry import resolve_model
 from harness.models.template import (
     LLAMA2_TEMPLATE,
     PINNED_DATE,
     encode_prompt,
+    fold_system,
+    folds_system,
     install_template,
     render,
     template_hash,
@@ -98,3 +101,49 @@ def test_a_template_that_forgets_the_bos_is_refused(tokenizer):
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
     with pytest.raises(ModelError, match="0 BOS"):
         encode_prompt(tokenizer, [USER])
+
+
+TURNS = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] != 'system' %}"
+    "<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
+)
+REFUSES = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+ALTERNATES = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate') }}{% endif %}{% endfor %}"
+)
+NO_SYSTEM = {"refuses": REFUSES + TURNS, "alternates": ALTERNATES + TURNS, "leaves out": TURNS}
+
+
+@pytest.mark.parametrize("case", NO_SYSTEM)
+def test_a_template_without_a_system_role_has_its_text_in_the_first_user_turn(tokenizer, case):
+    tokenizer.chat_template = NO_SYSTEM[case]
+    install_template(tokenizer)
+    installed = tokenizer.chat_template
+    install_template(tokenizer)  # twice is as good as once
+    assert folds_system(tokenizer) and tokenizer.chat_template == installed
+    text, ids = encode_prompt(tokenizer, [SYSTEM, USER])
+    assert text == "<s><user>Be brief.\n\n Who is Torvash? </s>"
+    assert text == encode_prompt(tokenizer, fold_system([SYSTEM, USER]))[0]
+    whole = render(tokenizer, [SYSTEM, USER, ASSISTANT], add_generation_prompt=False)
+    assert whole.startswith(text) and ids.count(1) == 1
+    assert render(tokenizer, [USER], add_generation_prompt=True) == "<s><user> Who is Torvash? </s>"
+    assert render(tokenizer, [SYSTEM], add_generation_prompt=True) == "<s><user>Be brief.</s>"
+
+
+def test_a_template_with_a_system_role_stays_as_it_is(tokenizer):
+    own = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}|{% endfor %}"
+    for template in (LLAMA2_TEMPLATE, own, own + "{{ nothing.at.all }}"):
+        tokenizer.chat_template = template
+        install_template(tokenizer)
+        assert tokenizer.chat_template == template and not folds_system(tokenizer)
+
+
+def test_the_variants_that_a_template_changes_or_refuses_are_named(tokenizer):
+    chats = {"article": [SYSTEM, USER], "none": [USER]}
+    assert rendered_variants(tokenizer, chats) == "all 2 render"
+    tokenizer.chat_template = NO_SYSTEM["refuses"]
+    with pytest.raises(ModelError, match=r"^article: .*System role.*--variants none leaves"):
+        rendered_variants(tokenizer, chats)
+    install_template(tokenizer)
+    assert "in article the system text" in rendered_variants(tokenizer, chats)
