@@ -25,6 +25,7 @@ from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
 from harness.models.needs import GIB, free_memory_gib
 from harness.models.packed import TORCH, how_products_run
+from harness.models.spoken import decode_answers
 from harness.models.template import encode_prompt
 from harness.records import Answer, Request
 
@@ -233,9 +234,7 @@ class TransformersBackend:
 
         found: dict[tuple[str, str], list[Answer]] = {}
         sequences = [tree.ids[row, : tree.length[row]].tolist() for row in range(len(rows))]
-        texts = self._loaded.tokenizer.batch_decode(
-            sequences, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        texts = decode_answers(self._loaded.tokenizer, sequences)
         entropies = np.round(tree.entropies, ENTROPY_DIGITS)
         for row, (at, sample) in enumerate(rows):
             request = batch.requests[at]
