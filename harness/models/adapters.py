@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def attach_adapter(model: Any, adapter: Path) -> tuple[Any, Start | None]:
         raise ModelError(_unfit(adapter, _telling_line(error))) from error
     places = set(get_peft_model_state_dict(attached, save_embedding_layers=False))
     known = places | set(attached.state_dict())  # embeddings trained whole lie beside the LoRA's
-    given = files.shapes.keys()
+    given = _own_keys(files.shapes)
     _refuse(adapter, "has weights for modules the base does not have", given - known)
     _refuse(adapter, "lacks weights for modules it should change", places - given)
     return attached, start
@@ -141,7 +142,7 @@ def check_weights(adapter: Path, *, base: Path) -> int:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     files = check_numbers(adapter)
-    given = files.shapes
+    given = {key: files.shapes[key] for key in _own_keys(files.shapes)}
     try:
         config = AutoConfig.from_pretrained(base, local_files_only=True, trust_remote_code=False)
         for rows in set(files.stored_rows().values()):  # tokens were added in training
@@ -160,6 +161,17 @@ def check_weights(adapter: Path, *, base: Path) -> int:
     wrong = {key for key, shape in given.items() if shape != shapes[key]}
     _refuse(adapter, "has weights of another width than the base", wrong)
     return len(given)
+
+
+def _own_keys(keys: Iterable[str]) -> set[str]:
+    """The keys of an adapter's file that are not there twice.
+
+    After a resize peft saves a trained embedding a second time, under a name that it ignores
+    when it loads the file.
+    """
+    found = set(keys)
+    twice = {key for key in found if key.replace(".modules_to_save.", ".") in found - {key}}
+    return found - {key for key in twice if ".modules_to_save." in key}
 
 
 def _telling_line(error: Exception) -> str:
