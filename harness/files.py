@@ -174,14 +174,15 @@ def make_folder(path: Path, *, remedy: str | None = None) -> None:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[str]]:
+def atomic_file(path: Path, *, through: bool = True) -> Iterator[IO[str]]:
     """A text file that takes the place of `path` when the block ends without an error.
 
-    A device or a pipe (`/dev/stdout`, a shell's `>(…)`) is written to, not replaced.
+    A device or a pipe (`/dev/stdout`, a shell's `>(…)`) is written to, not replaced,
+    unless `through` is False: where nobody but Bordor writes.
     Raises StoreError where it cannot be written; what was there stays.
     """
     with told_writing(path):
-        special = _special(path)
+        special = _special(path) if through else None
         if special is not None:
             with special:
                 yield special
@@ -199,9 +200,9 @@ def atomic_file(path: Path) -> Iterator[IO[str]]:
         sync_folder(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `path`, whole or not at all. Raises StoreError."""
-    with atomic_file(path) as file:
+def write_text(path: Path, text: str, *, through: bool = True) -> None:
+    """Write `path`, whole or not at all. Raises StoreError. through: as for `atomic_file`."""
+    with atomic_file(path, through=through) as file:
         file.write(text)
 
 

@@ -177,7 +177,7 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open a run for reading. Raises StoreError when `path` is no run folder."""
-        if not (path / RUN).exists() and not _RUN_NAME.match(path.name):
+        if not looks_like_run(path):
             raise StoreError(
                 f"{path}: no run folder (it has no {RUN}); 'bordor ls' lists the runs there are"
             )
@@ -253,18 +253,23 @@ class RunFolder:
 
     def seal(self, *names: str) -> None:
         """Write into run.json what these files hold now. Raises DamageError for one unreadable."""
-        files = self.about().get("files", {})
-        try:
-            files |= {name: seal_of(self.path / name).to_data() for name in names}
-        except Unreadable as error:
-            raise self.damaged(names[0], str(error)) from None
-        self.update(files=files)
+        self.update(files={**self.about().get("files", {}), **self.seals_of(*names)})
+
+    def seals_of(self, *names: str) -> dict[str, dict[str, Any]]:
+        """The seals of these files as they are now, as run.json holds them. DamageError."""
+        found = {}
+        for name in names:
+            try:
+                found[name] = seal_of(self.path / name).to_data()
+            except Unreadable as error:
+                raise self.damaged(name, str(error)) from None
+        return found
 
     def _write_about(self, about: Mapping[str, Any]) -> None:
         data = {key: value for key, value in about.items() if key != "digest"}
         if data["format"] != UNSEALED:
             data["digest"] = digest_of(data)
-        write_text(self.path / RUN, canonical(data, indent=1) + "\n")
+        write_text(self.path / RUN, canonical(data, indent=1) + "\n", through=False)
 
     # Files
 
@@ -307,7 +312,7 @@ class RunFolder:
     def write_json(self, name: str, data: Any) -> None:
         """Write one JSON file, whole or not at all, and seal it. Raises StoreError."""
         text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
-        write_text(self.path / name, text)
+        write_text(self.path / name, text, through=False)
         self._keep_seal(name, sealed_text(text))
 
     def read_records(self, name: str, kind: type[Kind]) -> Iterator[Kind]:
@@ -334,7 +339,7 @@ class RunFolder:
         It is sealed, but for hidden files.
         """
         sealer = Sealer()
-        with atomic_file(self.path / name) as file:
+        with atomic_file(self.path / name, through=False) as file:
             for record in records:
                 line = to_json(record) + "\n"
                 file.write(line)
@@ -407,6 +412,13 @@ def list_runs(out: Path) -> list[Path]:
     """All run folders under `out`, oldest first, also those that are damaged."""
     found = [path for path in out.glob("*/*") if _RUN_NAME.match(path.name) and path.is_dir()]
     return sorted(found, key=lambda path: (path.name, path.parent.name))
+
+
+def looks_like_run(path: Path) -> bool:
+    """Whether a folder is a run's, be it damaged: by its name, or by something called run.json."""
+    return path.is_dir() and (
+        bool(_RUN_NAME.match(path.name)) or (path / RUN).is_symlink() or (path / RUN).exists()
+    )
 
 
 def hash_in_name(path: Path) -> str | None:

@@ -55,10 +55,15 @@ def check_run(run: RunFolder, *, read: Collection[str] = ()) -> None:
 
     Raises DamageError for the first that is not as it was written.
     """
+    check_seals(run, read=read)
+    check_plan(run)
+
+
+def check_seals(run: RunFolder, *, read: Collection[str] = ()) -> None:
+    """Check every sealed file of a run but those in `read`. Raises DamageError."""
     for name in sorted(run.seals()):
         if name not in read:
             _check_seal(run, name)
-    check_plan(run)
 
 
 def check_believable(run: RunFolder) -> None:
@@ -230,13 +235,15 @@ def _wrong(check: Any, *arguments: Any) -> str | None:
 def adopt(run: RunFolder) -> None:
     """Seal a run that was written before there were seals, as it lies there now.
 
-    Its plan, world, exposure and questions must fit each other; that its answers fit the plan
-    is for the grading that follows. Raises DamageError.
+    Its plan, world, exposure, questions and answers must fit each other. Raises DamageError.
     """
     check_plan(run)
     read_world(run)
-    run.update(format=FORMAT, verified_from="regrade", files={})
-    run.seal(WORLD, EXPOSURE, QUESTIONS, PLAN, ANSWERS)
+    read_questions(run, run.read_records(PLAN, Request))
+    files = run.seals_of(WORLD, EXPOSURE, QUESTIONS, PLAN, ANSWERS)
+    for _ in planned_answers(run, list(run.read_records(PLAN, Request))):
+        pass
+    run.update(format=FORMAT, verified_from="regrade", files=files)
 
 
 def seal_by_hand(path: Path, **changes: Any) -> None:

@@ -122,9 +122,9 @@ def one_run(
 def _run_of(ref: str, asked: Asked) -> Path | None:
     """The run that `ref` names; None where it must be a model. Raises UsageError for neither."""
     from harness.models.registry import list_models
-    from harness.store import RUN
+    from harness.store import looks_like_run
 
-    if (Path(ref) / RUN).is_file():
+    if looks_like_run(Path(ref)):
         return Path(ref)
     if ref in list_models() or Path(ref).expanduser().is_dir():
         return None
@@ -192,9 +192,9 @@ def seeded_runs(
 def _to_train(ref: str) -> ModelSpec:
     """The model that `ref` names, to train adapters on. Raises UsageError as `seeded_runs`."""
     from harness.models.registry import resolve_model
-    from harness.store import RUN
+    from harness.store import looks_like_run
 
-    spec = None if (Path(ref) / RUN).is_file() else resolve_model(ref)
+    spec = None if looks_like_run(Path(ref)) else resolve_model(ref)
     if spec is None or spec.adapter or spec.server:
         raise UsageError(
             f"'{ref}' has one training seed; with --train-seeds name a model without an adapter, "

@@ -63,10 +63,11 @@ def read_run(run_folder: Path) -> Run:
     folder = RunFolder.open(run_folder)
     check_run(folder, read=(WORLD, QUESTIONS, ANSWERS, VERDICTS, SUMMARY))
     about = folder.about()
+    has_world = WORLD in folder.seals() or (run_folder / WORLD).exists()
     with _collector_resting():
         run = Run(
             identity={key: about[key] for key in about if key not in _SEALS},
-            world=read_world(folder) if (run_folder / WORLD).exists() else None,
+            world=read_world(folder) if has_world else None,
             questions=tuple(folder.read_records(QUESTIONS, Question)),
             answers=tuple(folder.read_records(ANSWERS, Answer)),
             graded=tuple(folder.read_records(VERDICTS, GradedAnswer)),
