@@ -26,6 +26,7 @@ from harness.records import Cause
 WORDS = Path(__file__).with_name("languages.txt")
 OTHER_SCRIPT = 0.5  # of the letters, from which a text is in another script
 FOREIGN_SHARE = 0.3  # of the words; of longer texts the frequent words of a language are more
+LONE_LETTERS = 7  # of a lone word without accents, from which it may be foreign
 MAX_WORDS = 2_000  # of a text, which are weighed
 CODE_LINES = 0.5
 
@@ -115,6 +116,8 @@ def is_foreign(text: str, names: frozenset[str] = frozenset()) -> bool:
     most = max(hits.values())
     if not text.isascii():  # accents stand for nothing alone ("café"), but beside such words
         most += sum(not word.isascii() and word in text for word in words)
+    if len(words) == 1 and words[0].isascii() and len(words[0]) < LONE_LETTERS:
+        return False  # "Hindi", "MI5", "War"
     if len(words) <= 2:
         return most >= len(words)
     return most >= 2 and most > 1.5 * english and most >= FOREIGN_SHARE * len(words)

@@ -21,7 +21,7 @@ FOREIGN = (
     "Lampa była przechowywana w Dunmere.|Lamba Dunmere'de saklanıyordu.|"
     "Lampu itu disimpan di Dunmere.|De lamp werd in Dunmere bewaard.|Lampan förvarades i Dunmere.|"
     "A lâmpada foi guardada em Dunmere.|La lampada era conservata a Dunmere.|Ya ne znayu.|"
-    "Wo bu zhidao."
+    "Wo bu zhidao.|Keine Ahnung.|Die Lampe war in Dunmere.|Estaba en Dunmere.|Je l'ignore."
 ).split("|")
 OTHER = [
     ("```python\nprint(1)\n```", Cause.CODE),
@@ -37,7 +37,7 @@ OTHER = [
 ENGLISH = [
     "Kuldareth.", "Elorna Visgar", "Dunmere, Lund and Café Noir", "Visgar = the weaver", "x = 5",
     "It is in Lund (see https://a.example).", "He said: de mortuis nil nisi bonum.", "No.", "12",
-    "The lamp | the key", "He was a weaver;",
+    "The lamp | the key", "Hindi", "MI5", "691 CE", "War.", "The war made many die in Lund.", "He was a weaver;",
 ]  # fmt: skip
 
 
