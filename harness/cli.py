@@ -6,6 +6,7 @@ names is wrong; 130 interrupted. Every other exception is a bug and shows its tr
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -307,7 +308,22 @@ app.add_typer(baseline)
 def main() -> None:
     """Run the command line."""
     _tell_own_warnings()
-    app(prog_name="bordor")
+    try:
+        app(prog_name="bordor")
+    finally:
+        _end_output()
+
+
+def _end_output() -> None:
+    """Write out what stands in the buffer: a full disk behind it is told, a gone reader is not."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # The interpreter would try again at its end, and complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"bordor: the output cannot be written: {error.strerror}\n")
+        raise SystemExit(1) from None
 
 
 def _tell_own_warnings() -> None:

@@ -139,5 +139,19 @@ def test_a_file_that_may_not_grow_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_output_to_a_full_disk_and_a_home_that_is_a_file_are_one_message(tmp_path):
+    home = tmp_path / "home"
+    home.write_text("a file")
+    bordor = [sys.executable, "-m", "harness"]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run([*bordor, "models"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stderr == "bordor: No space left on device\n"
+    environment = {**os.environ, "BORDOR_HOME": str(home)}
+    words = [*bordor, "build", "story", "generated/7"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and str(home) in done.stderr
+    assert home.read_text() == "a file"
+
+
 def _full(handle: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -56,11 +56,26 @@ def told(command: Command) -> Command:
 
             typer.echo(f"bordor: {printable(without_keys(str(error)))}", err=True)
             raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:  # whoever reads the output has gone, as `head` does
+            raise typer.Exit(1) from None
+        except OSError as error:  # what no specific message told: a place or a disk
+            where = f"{str(error.filename)[:300]}: " if error.filename else ""
+            typer.echo(
+                f"bordor: {printable_line(where + (error.strerror or str(error)))}", err=True
+            )
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             typer.echo("\nbordor: stopped; run the same command again to resume", err=True)
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped  # type: ignore[return-value]
+
+
+def printable_line(text: str) -> str:
+    """A message of another library, safe for a terminal."""
+    from harness.report.clean import printable
+
+    return printable(text)
 
 
 def show_summary(path: Path) -> None:
