@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.errors import ModelError, first_line
 from harness.models.adapter_files import not_finite
 
 _KEPT = 32  # last positions of a prompt whose logits are kept
@@ -65,13 +65,22 @@ class Compared:
 
 
 def logits_of(model: Any, device: str, prompt: Sequence[int], *, copies: int = 1) -> Any:
-    """The logits [T, V] of the last positions of a prompt, in float32 on the CPU."""
+    """The logits [T, V] of the last positions of a prompt, in float32 on the CPU.
+
+    Raises ModelError where the libraries cannot compute the model at all.
+    """
     import torch
 
     ids_BT = torch.tensor([list(prompt)] * copies, device=device)
     keep = min(_KEPT, len(prompt))
-    with torch.inference_mode():
-        return model(input_ids=ids_BT, use_cache=False).logits[-1, -keep:].float().cpu()
+    try:
+        with torch.inference_mode():
+            return model(input_ids=ids_BT, use_cache=False).logits[-1, -keep:].float().cpu()
+    except (AttributeError, TypeError, NotImplementedError) as error:  # of bitsandbytes or peft
+        raise ModelError(
+            "this kind of adapter cannot be computed on a base in this quantisation, with the "
+            f"versions installed here ({first_line(error)}): try --quantisation nf4 or none"
+        ) from error
 
 
 def refer(

@@ -179,6 +179,14 @@ def test_an_unconverted_start_that_cannot_be_made_again_is_refused_with_the_way_
     assert "path_initial_model_for_weight_conversion" in said and "another base" not in said
 
 
+def test_what_the_libraries_cannot_compute_is_told_in_a_sentence(tmp_path, base):
+    adapter = adapt(tmp_path / "adapter", base, use_dora=True)
+    try:  # bitsandbytes 0.50 loses the int8 weights that peft reads for the magnitudes
+        assert opened(adapter, base, "int8").control
+    except ModelError as told:
+        assert "in this quantisation" in str(told)
+
+
 def spoil(path, value=None, dtype=None):
     from safetensors.torch import load_file, save_file
 
