@@ -201,7 +201,8 @@ def _content(message: Mapping[str, Any]) -> tuple[str, str]:
     content = message.get("content")
     if content is not None and not isinstance(content, str | list | dict):
         raise UnusableError("a message holds no text")
-    said, thought = [], []
+    said: list[str] = []
+    thought: list[str] = []
     for kind, text in _parts(content, "text"):
         (thought if kind == "thinking" else said).append(text)
     fields: list[str] = []
