@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.errors import StoreError
+from harness.files import Unreadable, make_folder, read_object, write_text
 from harness.paths import home
 
 
@@ -15,11 +17,9 @@ def remember(what: str, value: float) -> None:
     """Keep a measured `value` (answers per second, or seconds) under the name `what`."""
     kept = _read()
     kept[what] = {"value": round(value, 2), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    hidden.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    hidden.replace(path)
+    with contextlib.suppress(StoreError):  # a home that cannot be written costs only the hint
+        make_folder(_path().parent)
+        write_text(_path(), json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
 
 def recall(what: str) -> tuple[float, str] | None:
@@ -51,7 +51,6 @@ def _path() -> Path:
 def _read() -> dict[str, Any]:
     """What is kept; nothing where the file is missing or damaged, for it is only a hint."""
     try:
-        data = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(_path())
+    except Unreadable:
         return {}
-    return data if isinstance(data, dict) else {}

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from harness.bounded import parse_json
 from harness.errors import LabelError
+from harness.files import Unreadable, read_bytes
 
 Row = tuple[int, dict[str, Any]]
 
@@ -16,11 +17,9 @@ Row = tuple[int, dict[str, Any]]
 def read_rows(path: Path) -> Iterator[Row]:
     """Number and object of every line that is not blank. Raises LabelError."""
     try:
-        data = path.read_bytes()
-    except IsADirectoryError:
-        raise LabelError(f"{path}: a folder, not a file; name the JSONL file itself") from None
-    except OSError as error:
-        raise LabelError(f"{path}: cannot be read: {error.strerror}; check the path") from None
+        data = read_bytes(path)
+    except Unreadable as error:
+        raise LabelError(f"{path}: cannot be read: {error}; name the JSONL file itself") from None
     found = False
     for line, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not raw.strip():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import LabelError
+from harness.files import Unreadable, read_bytes
 from harness.labelled.lines import read_rows, wrong
 from harness.records import Verdict
 from harness.report.clean import spreadsheet_text
@@ -158,11 +159,11 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
-    except IsADirectoryError:
-        raise LabelError(f"{path}: a folder, not a file; name the labelled file itself") from None
-    except OSError as error:
-        raise LabelError(f"{path}: cannot be read: {error.strerror}; check the path") from None
+        data = read_bytes(path)
+    except Unreadable as error:
+        raise LabelError(
+            f"{path}: cannot be read: {error}; name the labelled file itself"
+        ) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

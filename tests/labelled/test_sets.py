@@ -155,7 +155,7 @@ def test_damaged_files_are_told(tmp_path, data, said):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_missing_file_and_a_folder_are_told(tmp_path, kind):
-    with pytest.raises(LabelError, match="cannot be read: No such file"):
+    with pytest.raises(LabelError, match="cannot be read: no such file"):
         read_set(kind, tmp_path / "none.jsonl")
     with pytest.raises(LabelError, match="a folder, not a file"):
         read_set(kind, tmp_path)
