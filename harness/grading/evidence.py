@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 20_000  # of an answer; the rest is not graded
 MAX_TOKENS = 5_000  # the same in words and signs: prose of MAX_CHARS has some 4,400
+MAX_SENTENCES = 400  # and in sentences: it has some 250
 MAX_KEPT = 128  # passage sets kept ready
 BATCH = 256
 _WHOLE = "no sentence of the passages says this"
@@ -273,7 +274,7 @@ def claims_of(answer: str) -> list[Sentence]:
     """Sentences that assert something; those that only decline or speak of the text are none."""
     found = []
     room = MAX_TOKENS  # single letters and signs would cost the encoder ten times what prose does
-    for claim in sentences(masked(answer, most=MAX_CHARS)):
+    for claim in sentences(masked(answer, most=MAX_CHARS))[:MAX_SENTENCES]:
         room -= len(claim.tokens)
         if room < 0:
             break
