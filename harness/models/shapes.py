@@ -245,6 +245,8 @@ def check_texts(folder: Path) -> None:
     Raises ModelError naming file and key.
     """
     refuse_odd_files(folder)
+    if (folder / "instruct").is_dir():
+        refuse_odd_files(folder / "instruct")
     for name, shape in _TEXTS.items():
         if (folder / name).is_file():
             read_shaped(folder / name, shape)
