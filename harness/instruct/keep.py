@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import StoreError
+from harness.files import read_object
 from harness.instruct.build import InstructData
 from harness.records import Exposure
 
@@ -87,9 +88,9 @@ def load_exposure(folder: Path) -> dict[str, Exposure]:
     """Exposure by fact id, as `save_instruct` kept it. Raises StoreError."""
     path = folder / "exposure.json"
     try:
-        kept: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_object(path)
         return {fact_id: Exposure(value) for fact_id, value in kept.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except ValueError as error:  # a file that cannot be read is one, too
         raise StoreError(
             f"{path}: no exposures to read ({error}); build the adapter again"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 from harness.errors import ModelError
@@ -89,12 +90,10 @@ def fetch_adapter(hub_id: str, revision: str, *, tell: Callable[[str], None]) ->
     if not names or ADAPTER_CONFIG not in names or CONFIG in names:
         return None
     tell(f"{hub_id} is an adapter: it is fetched from the hub at revision {revision}")
+    here = [name for name in names if "/" not in name and any(fnmatch(name, f) for f in _FILES)]
+    wanted = [*here, *(name for name in names if name == "instruct/exposure.json")]
     with blamed_on(f"{hub_id}: the adapter cannot be fetched from the hub"):
-        return Path(
-            snapshot_download(
-                hub_id, revision=revision, allow_patterns=list(_FILES), ignore_patterns=["*/*"]
-            )
-        )
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
 
 
 def memory_problems(spec: ModelSpec) -> list[str]:

@@ -211,8 +211,9 @@ def _from_hub(ref: str, base: str | None, fetch: Callable[[str], None] | None) -
         raise UsageError(f"'{revision}' is no revision (a branch, tag or commit) of {hub_id}")
     name = hub_id.replace("/", "--")
     folder = cached_folder(hub_id, revision or "main")
-    if folder is None and fetch:
-        folder = fetch_adapter(hub_id, revision or "main", tell=fetch)
+    whole = folder and ((folder / CONFIG).is_file() or any(folder.glob("*.safetensors")))
+    if fetch and not whole:  # nothing cached, or an adapter whose weights are not
+        folder = fetch_adapter(hub_id, revision or "main", tell=fetch) or folder
     if folder and (folder / ADAPTER_CONFIG).is_file() and not (folder / CONFIG).is_file():
         return _from_adapter(folder, base).model_copy(update={"name": name})
     form: dict[str, Any] = {"quantisation_source": "assumed"}

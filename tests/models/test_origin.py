@@ -251,13 +251,17 @@ def test_an_adapter_that_is_not_cached_is_told_and_then_fetched(adapter, tmp_pat
     class Api:
         def model_info(self, base, **_):
             names = [path.name for path in adapter.iterdir()] if "qlora" in base else ["README.md"]
+            names += ["run.py", "adapter_model.bin", "checkpoint-5/adapter_model.safetensors",
+                      "instruct/exposure.json"]  # fmt: skip
             return type("Info", (), {"siblings": [Listed(name) for name in names]})
 
     asked: list[object] = []
 
     def download(hub_id, *, revision, allow_patterns, **_):
         asked.append((hub_id, revision))
-        assert not any(one.endswith((".bin", ".py", "*")) for one in allow_patterns)
+        assert set(allow_patterns) == {
+            "adapter_config.json", "adapter_model.safetensors", "instruct/exposure.json"
+        }  # fmt: skip
         return str(adapter)
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
