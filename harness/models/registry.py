@@ -283,9 +283,15 @@ def _named_base(base: str, adapter: Path, *, revision: str | None) -> ModelSpec:
                 "model with --base"
             )
     else:
+        there = Path(base).is_absolute() and is_folder(Path(base))
+        why = (
+            "which holds no config.json with safetensors"
+            if there
+            else "which is not on this machine"
+        )
         raise ModelError(
-            f"{adapter}: its {ADAPTER_CONFIG} names '{base[:200]}' as the base, which is not on "
-            "this machine: name the base's folder or hub id with --base"
+            f"{adapter}: its {ADAPTER_CONFIG} names '{base[:200]}' as the base, {why}: name the "
+            "base's folder or hub id with --base"
         )
     return spec.model_copy(update={"named_by": str(file)})
 

@@ -26,6 +26,7 @@ def make_adapter(folder: Path) -> Path:
     base = folder / "base"
     base.mkdir(parents=True)
     (base / "config.json").write_text(json.dumps({"max_position_embeddings": 4096}))
+    (base / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")  # no tensors
     adapter = folder / "scripted"
     adapter.mkdir()
     config = {"base_model_name_or_path": str(base), "peft_type": "LORA"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from io import StringIO
 
@@ -38,7 +39,7 @@ def test_the_worse_model_is_found_and_the_report_says_so(found):
 def test_less_invention_by_silence_is_called_so(careful, make_run, tmp_path):
     half = make_run(0.05, silent=0.4, name="careful")
     found = compare([careful], [half], out=tmp_path)
-    assert "says nothing in 4" in found.data["headline"]
+    assert re.search(r"says nothing in [34]\d% of its answers", found.data["headline"])
     assert "of those that respond:" in found.data["headline"]
     mute = compare([careful], [make_run(answer="", name="mute")], out=tmp_path)
     assert "too little is said to compare" in mute.data["headline"]
