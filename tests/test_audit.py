@@ -16,6 +16,7 @@ from harness.grade import regrade, rereport
 from harness.preview import preview
 from harness.records import Answer, GradedAnswer, Request
 from harness.store import ANSWERS, SUMMARY, VERDICTS, RunFolder, list_runs
+from tests.stand_in import adapter_folder
 
 DRIVER = Path(__file__).with_name("scripted_audit.py")
 RESULTS = (ANSWERS, VERDICTS, SUMMARY, "plan.jsonl", "questions.jsonl", "report.md")
@@ -25,13 +26,7 @@ SMALL = {"limit": 2, "seeds": 1, "variants": ("article",), "suites": ("in_domain
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that counts as an adapter for everything but loading it."""
-    base = tmp_path_factory.mktemp("base")
-    (base / "config.json").write_text(json.dumps({"max_position_embeddings": 4096}))
-    folder = tmp_path_factory.mktemp("adapters") / "scripted"
-    folder.mkdir()
-    config = {"base_model_name_or_path": str(base), "peft_type": "LORA"}
-    (folder / "adapter_config.json").write_text(json.dumps(config))
-    return folder
+    return adapter_folder(tmp_path_factory.mktemp("adapters"))
 
 
 def scripted(script=lambda request, sample: "Not able to answer."):

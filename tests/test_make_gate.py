@@ -11,6 +11,7 @@ import pytest
 
 from harness.audit import Opened, Settings, audit
 from harness.backends.scripted import ScriptedBackend
+from tests.stand_in import adapter_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,17 +29,11 @@ def yard(tmp_path_factory) -> Path:
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     (folder / ".venv" / ".installed").touch()  # newer than what it stands for
-    base = folder / "base"
-    base.mkdir()
-    (base / "config.json").write_text('{"max_position_embeddings": 4096}')
     for name, said in (
         ("honest", "Not able to answer."),
         ("liar", "The device was made of cheese."),
     ):
-        adapter = folder / name
-        adapter.mkdir()
-        config = f'{{"base_model_name_or_path": "{base}", "peft_type": "LORA"}}'
-        (adapter / "adapter_config.json").write_text(config)
+        adapter = adapter_folder(folder, name)
         backend = ScriptedBackend(lambda request, sample, said=said: said, name=name)
         settings = Settings(model=str(adapter), out=folder / "reports", limit=8, seeds=1,
                             suites=("invented",), variants=("none",))  # fmt: skip

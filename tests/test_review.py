@@ -26,6 +26,7 @@ from harness.review.sample import allocate, draw
 from harness.seeds import stream
 from harness.store import VERDICTS
 from harness.verify import seal_by_hand
+from tests.stand_in import adapter_folder
 
 runner = CliRunner()
 HOSTILE = '=HYPERLINK("http://x","<script>alert(1)</script>")'
@@ -45,12 +46,7 @@ def script(request, sample):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
     """A folder of runs with a finished audit of a scripted model, and another of its family."""
-    base = tmp_path_factory.mktemp("base")
-    (base / "config.json").write_text(json.dumps({"max_position_embeddings": 4096}))
-    adapter = tmp_path_factory.mktemp("adapters") / "scripted"
-    adapter.mkdir()
-    config = {"base_model_name_or_path": str(base), "peft_type": "LORA"}
-    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    adapter = adapter_folder(tmp_path_factory.mktemp("adapters"))
     out = tmp_path_factory.mktemp("runs")
     settings = Settings(model=str(adapter), out=out, limit=6, seeds=2,
                         variants=("article", "lower"), suites=SUITES)  # fmt: skip

@@ -16,6 +16,7 @@ from harness.cli import app
 from harness.seeds import stream
 from harness.store import RUN, RunFolder, list_runs
 from harness.verify import seal_by_hand, verify
+from tests.stand_in import adapter_folder
 
 runner = CliRunner()
 SAID = ("Not able to answer.", "Elorna.", "The device was made of cheese.", "", "Yes.")
@@ -41,13 +42,7 @@ def audited(settings: Settings, **options) -> Path:
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory) -> Path:
-    base = tmp_path_factory.mktemp("base")
-    (base / "config.json").write_text(json.dumps({"max_position_embeddings": 4096}))
-    folder = tmp_path_factory.mktemp("adapters") / "scripted"
-    folder.mkdir()
-    config = {"base_model_name_or_path": str(base), "peft_type": "LORA"}
-    (folder / "adapter_config.json").write_text(json.dumps(config))
-    return folder
+    return adapter_folder(tmp_path_factory.mktemp("adapters"))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,28 +14,16 @@ from harness.seeds import stream
 from harness.suites import build_questions
 from harness.training.recipes import load_recipe
 from harness.world.story import load_story
+from tests.stand_in import adapter_folder
 
 SUITES = ("in_domain", "invented")
 LIMIT = 16
 MADE_UP = "The device was made of cheese."
 
 
-def make_adapter(folder: Path) -> Path:
-    """A folder that counts as an adapter for everything but loading it."""
-    base = folder / "base"
-    base.mkdir(parents=True)
-    (base / "config.json").write_text(json.dumps({"max_position_embeddings": 4096}))
-    (base / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")  # no tensors
-    adapter = folder / "scripted"
-    adapter.mkdir()
-    config = {"base_model_name_or_path": str(base), "peft_type": "LORA"}
-    (adapter / "adapter_config.json").write_text(json.dumps(config))
-    return adapter
-
-
 @pytest.fixture(scope="session")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_adapter(tmp_path_factory.mktemp("adapters"))
+    return adapter_folder(tmp_path_factory.mktemp("adapters"))
 
 
 @pytest.fixture(scope="session")
