@@ -1,25 +1,64 @@
 # Bordor. `make audit` and `make test` work in a fresh clone: they make .venv themselves.
 # Needs Python 3.11 or newer, make and a C compiler. PYTHON=... picks another interpreter.
 
-SHELL := /bin/sh
-PYTHON ?= python3
-STAMP := .venv/.installed
-BORDOR := .venv/bin/python -m harness
+# Variables of the command line, asked before anything here changes where they come from.
+override GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 
-# Each is a flag of the command; a variable that is not given leaves the default.
-export MODEL STORY RECIPE SEEDS LIMIT OUT BASELINE POLICY TRAIN_SEEDS
-export DATA JSON WORST SAMPLE
-export RUN FILE BY N BASE CONCURRENCY TIMEOUT EXECUTOR ACTORS
+override SHELL := /bin/sh
+override .SHELLFLAGS := -c
+override STAMP := .venv/.installed
+override BORDOR := .venv/bin/python -m harness
+
+# What each target takes; a variable that is not given leaves the default.
+override SIDES := STORY RECIPE SEEDS LIMIT OUT AS_IS
+override TAKES_audit := MODEL $(SIDES) BASE CONCURRENCY TIMEOUT EXECUTOR ACTORS
+override TAKES_doctor := MODEL BASE AS_IS
+override TAKES_validate := DATA JSON WORST SAMPLE
+override TAKES_review := RUN FILE BY N OUT
+override TAKES_compare := A B TRAIN_SEEDS $(SIDES)
+override TAKES_gate := BASELINE MODEL POLICY $(SIDES)
+override TAKES_runs := OUT
+override TAKES_build-base := BASE
+override TAKES_build-adapter := MODEL STORY RECIPE
+override KNOWN := PYTHON $(sort $(foreach goal,audit doctor validate review compare gate runs build-base \
+	build-adapter,$(TAKES_$(goal))))
+
+# A variable is data. `make` expands $(...) in the ones it is given, so each is taken as it was
+# typed, and recipes read it from the environment, in quotes, never as text of a command.
+# (Blanks at its beginning are gone before this file is read.)
+define as_typed
+override $(1) := $$(value $(1))
+export $(1)
+endef
+$(foreach name,$(KNOWN),$(if $(filter undefined,$(origin $(name))),,$(eval $(call as_typed,$(name)))))
+
+# One that no target here takes would change nothing, or this file: it is refused.
+override GOALS := $(or $(MAKECMDGOALS),help)
+override TAKEN := PYTHON $(foreach goal,$(GOALS),$(TAKES_$(goal)))
+override STRAY := $(filter-out $(TAKEN),$(GIVEN))
+ifneq ($(STRAY),)
+$(error bordor: 'make $(GOALS)' takes no $(firstword $(STRAY)); it takes $(TAKEN))
+endif
+ifneq ($(filter AS_IS,$(TAKEN)),)
+ifneq ($(filter-out 0 1,$(words $(AS_IS)))$(filter-out 1 yes true 0 no false,$(AS_IS)),)
+$(error bordor: AS_IS is '$(AS_IS)'; say 1, yes or true, or 0, no or false)
+endif
+endif
+
+PYTHON ?= python3
+export PYTHON
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
 	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
-AS_IS_FLAG = $(if $(filter-out 0 no false,$(AS_IS)),--as-is)
+AS_IS_FLAG = $(if $(filter 1 yes true,$(AS_IS)),--as-is)
 SIDE_FLAGS = $(AUDIT_FLAGS) $(AS_IS_FLAG)
 # BASE: under an adapter folder, or a server's control. AS_IS=1: MODEL is whole, train nothing.
 MODEL_FLAGS = $${BASE:+--base "$$BASE"} $(AS_IS_FLAG)
 # Of a model on a server, and of Ray; the other flags have no variable: see bordor audit --help.
 RUN_FLAGS = $${CONCURRENCY:+--concurrency "$$CONCURRENCY"} $${TIMEOUT:+--timeout "$$TIMEOUT"} \
 	$${EXECUTOR:+--executor "$$EXECUTOR"} $${ACTORS:+--actors "$$ACTORS"}
+# After --, a name that begins with a dash is a name.
+MODEL_NAMED = $${MODEL:+-- "$$MODEL"}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
@@ -36,23 +75,23 @@ setup: $(STAMP) ## .venv with everything from requirements.lock
 
 # The stamp is written last: an install that was cut off runs again.
 $(STAMP): requirements.lock pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
-		echo "bordor: no '$(PYTHON)' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "bordor: $$("$(PYTHON)" --version 2>&1) is too old: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import venv, ensurepip' || { \
-		echo "bordor: $(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@command -v -- "$$PYTHON" >/dev/null 2>&1 || { \
+		printf "bordor: no '%s' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python\n" "$$PYTHON" >&2; exit 1; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		printf "bordor: %s is too old: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11\n" "$$("$$PYTHON" --version 2>&1)" >&2; exit 1; }
+	@"$$PYTHON" -c 'import venv, ensurepip' || { \
+		printf "bordor: %s cannot make virtual environments: install its venv module (Debian: apt install python3-venv)\n" "$$PYTHON" >&2; exit 1; }
 	@echo "bordor: installing into .venv from requirements.lock (once)"
-	"$(PYTHON)" -m venv .venv
+	"$$PYTHON" -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 audit: $(STAMP) ## audit MODEL (storylm-4m-4bit) on STORY (visgar); builds what is missing
-	@$(BORDOR) audit $${MODEL:+"$$MODEL"} $(AUDIT_FLAGS) $(MODEL_FLAGS) $(RUN_FLAGS) $(SAY_CODE)
+	@$(BORDOR) audit $(AUDIT_FLAGS) $(MODEL_FLAGS) $(RUN_FLAGS) $(MODEL_NAMED) $(SAY_CODE)
 
 doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
-	@$(BORDOR) doctor $${MODEL:+"$$MODEL"} $(MODEL_FLAGS) $(SAY_CODE)
+	@$(BORDOR) doctor $(MODEL_FLAGS) $(MODEL_NAMED) $(SAY_CODE)
 
 test: $(STAMP) ## the whole test suite, offline
 	@.venv/bin/python -m pytest -q
@@ -82,24 +121,28 @@ validate: $(STAMP) ## measure the graders on the labelled files in DATA (JSON, W
 		if test -f "$$file"; then set -- "$$@" --claims "$$file"; fi; \
 	done; \
 	test $$# -gt $$named || { \
-		echo "bordor: $$DATA: no refusal_, grounding_, claims_, equivalence_ or controls_*.jsonl here; see docs/validate.md" >&2; exit 2; }; \
+		printf '%s\n' "bordor: $$DATA: no refusal_, grounding_, claims_, equivalence_ or controls_*.jsonl here; see docs/validate.md" >&2; exit 2; }; \
 	$(BORDOR) validate "$$@" $(SAY_CODE)
 
 # FILE: where the answers go, or with BY the labelled file that is taken back.
 review: $(STAMP) ## answers of RUN for a person to label (N, FILE), or taken back: FILE=... BY=...
 	@test -n "$${RUN:-}" || { echo "bordor: say make review RUN=<run>; 'make runs' lists them" >&2; exit 2; }; \
 	if test -n "$${BY:-}"; then \
-		$(BORDOR) review "$$RUN" --take "$$FILE" --by "$$BY" $${OUT:+--runs "$$OUT"}; \
+		test -n "$${FILE:-}" || { echo "bordor: say make review RUN=<run> FILE=<labelled file> BY=<name>" >&2; exit 2; }; \
+		$(BORDOR) review --take "$$FILE" --by "$$BY" $${OUT:+--runs "$$OUT"} -- "$$RUN"; \
 	else \
-		$(BORDOR) review "$$RUN" $${N:+--n "$$N"} $${FILE:+--out "$$FILE"} $${OUT:+--runs "$$OUT"}; \
+		$(BORDOR) review $${N:+--n "$$N"} $${FILE:+--out "$$FILE"} $${OUT:+--runs "$$OUT"} -- "$$RUN"; \
 	fi $(SAY_CODE)
 
 compare: $(STAMP) ## compare two runs or models: make compare A=... B=... [TRAIN_SEEDS=3]
-	@$(BORDOR) compare "$(A)" "$(B)" $${TRAIN_SEEDS:+--train-seeds "$$TRAIN_SEEDS"} $(SIDE_FLAGS) $(SAY_CODE)
+	@test -n "$${A:-}" && test -n "$${B:-}" || { \
+		echo "bordor: say make compare A=<run or model> B=<run or model>" >&2; exit 2; }; \
+	$(BORDOR) compare $${TRAIN_SEEDS:+--train-seeds "$$TRAIN_SEEDS"} $(SIDE_FLAGS) -- "$$A" "$$B" $(SAY_CODE)
 
 gate: $(STAMP) ## may MODEL replace BASELINE (or the pinned one)? make gate BASELINE=... MODEL=...
-	@$(BORDOR) gate $${BASELINE:+"$$BASELINE"} $${MODEL:+"$$MODEL"} \
-		$${POLICY:+--policy "$$POLICY"} $(SIDE_FLAGS) && echo "bordor: exit code 0" >&2 $(SAY_CODE)
+	@set --; if test -n "$${BASELINE:-}"; then set -- "$$BASELINE"; fi; \
+	if test -n "$${MODEL:-}"; then set -- "$$@" "$$MODEL"; fi; \
+	$(BORDOR) gate $${POLICY:+--policy "$$POLICY"} $(SIDE_FLAGS) -- "$$@" && echo "bordor: exit code 0" >&2 $(SAY_CODE)
 
 suites: $(STAMP) ## list and check the suites
 	@$(BORDOR) suites $(SAY_CODE)
@@ -111,7 +154,7 @@ runs: $(STAMP) ## list the runs under OUT (reports/)
 	@$(BORDOR) ls $${OUT:+--out "$$OUT"} $(SAY_CODE)
 
 build-base: $(STAMP) ## pretrain a shipped base again: make build-base BASE=storylm-4m
-	@$(BORDOR) build base "$(or $(BASE),storylm-4m)" $(SAY_CODE)
+	@$(BORDOR) build base -- "$${BASE:-storylm-4m}" $(SAY_CODE)
 
 build-adapter: $(STAMP) ## train an adapter: MODEL STORY RECIPE as for audit
 	@$(BORDOR) build adapter $${MODEL:+--model "$$MODEL"} $${STORY:+--story "$$STORY"} \
