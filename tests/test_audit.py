@@ -177,7 +177,7 @@ def test_top_p_and_top_k_stand_in_the_run_the_plan_and_the_command(adapter, tmp_
     about = RunFolder.open(path).about()
     assert about["sampling"]["top_p"] == 0.9 and about["sampling"]["top_k"] == 5
     assert "--top-p 0.9 --top-k 5" in about["command"]
-    assert r"sampling.top\_p | 0.9" in (path / "report.md").read_text()
+    assert "`sampling.top_p` | 0.9" in (path / "report.md").read_text()
     drawn = [r for r in RunFolder.open(path).read_records("plan.jsonl", Request) if r.samples]
     assert drawn and {(r.top_p, r.top_k) for r in drawn} == {(0.9, 5)}
     plain = RunFolder.open(audit(small(adapter, tmp_path), open_backend=scripted())).about()

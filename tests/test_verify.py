@@ -19,7 +19,7 @@ from harness.verify import seal_by_hand, verify
 from tests.stand_in import adapter_folder
 
 runner = CliRunner()
-SAID = ("Not able to answer.", "Elorna.", "The device was made of cheese.", "", "Yes.")
+SAID = ("Not able to answer.", "Elorna.", "The device was made of cheese.") * 5 + ("", "Yes.")
 POLICY = 'title = "T"\n[[rule]]\nid = "h"\nmetric = "hallucination"\nmargin = 0.2\n'
 
 
