@@ -30,7 +30,7 @@ LONE_LETTERS = 7  # of a lone word without accents, from which it may be foreign
 MAX_WORDS = 2_000  # of a text, which are weighed
 CODE_LINES = 0.5
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_WORD = re.compile(r"[^\W\d_]+(?:['’\ufffd][^\W\d_]+)?")  # U+FFFD: a letter cut in two
 _ENGLISH = FUNCTION | frozenset(
     "i you we me my your our don't know sorry answer told story yes not no never cannot can't "
     "isn't wasn't doesn't didn't there about what which who when where why how it's i'm".split()
@@ -108,7 +108,7 @@ def is_foreign(text: str, names: frozenset[str] = frozenset()) -> bool:
         return False
     if not text.isascii() and sum(map(_other_script, letters)) >= OTHER_SCRIPT * len(letters):
         return True
-    words = list(dict.fromkeys(word for word in _words(text) if word not in names))
+    words = list(dict.fromkeys(_words_but(names, text)))
     hits = _hits(words)
     if not hits:
         return False
@@ -138,6 +138,11 @@ def _words(text: str) -> list[str]:
     return found
 
 
+def _words_but(names: frozenset[str], text: str) -> list[str]:
+    """The words that may tell a language: of a name ("Trial of Vrell") none but English ones."""
+    return [word for word in _words(text) if word in _ENGLISH or word not in names]
+
+
 def _hits(words: list[str]) -> Counter[str]:
     """How many of the words are frequent in each language; those of English do not count."""
     book, found = _book(), Counter[str]()
@@ -163,7 +168,7 @@ def _may_mix(text: str, names: frozenset[str]) -> bool:
     """Whether some sentence may be foreign although the text as a whole is not."""
     if not text.isascii() and any(map(_other_script, text[:8_000])):
         return True
-    return max(_hits([w for w in _words(text) if w not in names]).values(), default=0) >= 2
+    return max(_hits(_words_but(names, text)).values(), default=0) >= 2
 
 
 def _says_english(sentence: str) -> bool:

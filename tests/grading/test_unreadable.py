@@ -56,6 +56,12 @@ def test_english_is_read_whole(text: str) -> None:
     assert readable(text).text == text and readable(text).cause is None
 
 
+def test_english_words_of_a_name_are_english_and_half_a_letter_cuts_no_word() -> None:
+    text, names = "The Trial of V\ufffdse, in the year 247.", frozenset({"the", "trial", "of"})
+    assert readable(text, names).cause is None
+    assert readable("The Trial of se v, in the year 247.", names).cause is None
+
+
 def test_no_answer_of_the_shipped_models_is_called_foreign() -> None:
     lines = REAL.read_text(encoding="utf-8").splitlines()
     assert [x for line in lines if readable(x := json.loads(line)["answer"]).cause] == []
