@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.backends.local import TransformersBackend
     from harness.backends.server import ServerBackend
     from harness.backends.two_models import TwoModels
+    from harness.models.control import Compared
     from harness.models.loading import LoadedModel
     from harness.models.resident import Resident
     from harness.specs import ModelSpec
@@ -94,16 +95,16 @@ def open_local(
     """
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
-    from harness.models.proof import prove_adapter_acts
+    from harness.models.proof import left_behind, prove_adapter_acts
     from harness.models.stops import only_by_template, stops_data
     from harness.models.template import encode_prompt
 
     load = resident.attach if resident else load_model
     loaded = load(spec, adapter=adapter, probes=chats)
-    difference = None
+    difference, stay = None, ()
     if adapter:  # before the backend takes the model over
         prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
-        difference = prove_adapter_acts(loaded, prompts)
+        difference, stay = prove_adapter_acts(loaded, prompts), left_behind(loaded)
     found: dict[str, Any] = {"stops": stops_data(loaded.stops, loaded.tokenizer)}
     notes = [
         f"Answers end at {token}, which the chat template writes behind an answer and no "
@@ -113,7 +114,7 @@ def open_local(
     backend: Any = TransformersBackend(loaded)
     control = _Control(backend=backend)
     if adapter:
-        control = _control(loaded, backend)
+        control = _control(loaded, backend, stay)
         backend = control.backend
         found["control"] = control.found
         notes += control.notes
@@ -149,8 +150,11 @@ class _Control:
     notes: tuple[str, ...] = ()
 
 
-def _control(loaded: LoadedModel, backend: TransformersBackend) -> _Control:
-    """The control of a model: its adapter switched off, or its base loaded apart, or none."""
+def _control(loaded: LoadedModel, backend: TransformersBackend, stay: Sequence[str]) -> _Control:
+    """The control of a model: its adapter switched off, or its base loaded apart, or none.
+
+    stay: the adapter's weights that switching it off leaves in.
+    """
     from harness.models.control import compare
     from harness.models.template import encode_prompt
 
@@ -167,14 +171,9 @@ def _control(loaded: LoadedModel, backend: TransformersBackend) -> _Control:
             "Tokens were added to the vocabulary in training, and the prompts hold them: the "
             "control, which lacks them, is asked in the base's own chat format."
         )
-    if off.same:
+    if off.same and not stay:
         return _Control(backend=backend, encode=encode, found=found, notes=tuple(notes))
-    gap = (
-        "it has other tokens than the base"
-        if off.difference is None
-        else f"its logits are up to {off.difference:.2g} from the base's, where rounding gives "
-        f"{off.tolerance:.2g} at most"
-    )
+    gap = _gap(off, stay)
     reason = f"Switching the adapter off does not give the base back ({gap})"
     try:
         both = _with_base_apart(loaded, backend)
@@ -187,14 +186,31 @@ def _control(loaded: LoadedModel, backend: TransformersBackend) -> _Control:
     return _Control(backend=both, encode=encode, found=found, notes=tuple(notes))
 
 
+def _gap(off: Compared, stay: Sequence[str]) -> str:
+    """What lies between the base and a model whose adapter is switched off."""
+    if off.difference is None:
+        return "it has other tokens than the base"
+    if off.same:
+        more = f" and {len(stay) - 1} more" if len(stay) > 1 else ""
+        return f"{stay[0]}{more} was trained whole, and stays"
+    return (
+        f"its logits are up to {off.difference:.2g} from the base's, where rounding gives "
+        f"{off.tolerance:.2g} at most"
+    )
+
+
 def _with_base_apart(loaded: LoadedModel, backend: TransformersBackend) -> TwoModels:
     """The base beside a model that is loaded. Raises ModelError when memory has no room for it."""
     from harness.backends.local import TransformersBackend
     from harness.backends.two_models import TwoModels
     from harness.models.loading import load_model
 
-    spec = loaded.spec.model_copy(update={"adapter": None})
-    return TwoModels(backend, TransformersBackend(load_model(spec)))
+    base = load_model(loaded.spec.model_copy(update={"adapter": None}))
+    for one, named_by in loaded.stops.items():  # the prompts may be in the adapter's chat format
+        token = loaded.tokenizer.convert_ids_to_tokens(one)
+        if one not in base.stops and base.tokenizer.get_vocab().get(token) == one:
+            base.stops = {**base.stops, one: named_by}
+    return TwoModels(backend, TransformersBackend(base))
 
 
 def open_server(

@@ -20,6 +20,7 @@ WEIGHTS = "adapter_model.safetensors"
 _TAKEN = {"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ",
           "lora_ga": "LoRA-GA"}  # fmt: skip
 _TAKEN_AGAIN = ("PiSSA", "OLoRA", "LoftQ")  # peft can do it again from the base alone
+_AT_RANDOM = "_niter_"  # of "pissa_niter_16": a decomposition that draws random numbers
 _INPUTS = frozenset("embed_tokens wte word_embeddings embed_in tok_embeddings".split())
 _OUTPUTS = frozenset("lm_head embed_out output".split())
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
@@ -142,10 +143,13 @@ def refuse_lost_start(files: AdapterFiles, quantisation: str) -> None:
     PiSSA and its kin move part of the base's weights into the adapter, which then holds for
     the rest of the base alone. Saved unconverted, it needs that same rest when it is loaded:
     peft computes it anew for PiSSA in 16 bits or more, for OLoRA in any quantisation, for
-    LoftQ; for CorDA and LoRA-GA it cannot, since the data they were computed from are gone.
+    LoftQ; for CorDA and LoRA-GA it cannot, since the data they were computed from are gone, nor
+    for PiSSA's quick form, which draws at random.
     """
     name = files.taken_by
-    if name is None or (name in _TAKEN_AGAIN and (quantisation == "none" or name == "OLoRA")):
+    drawn = _AT_RANDOM in str(files.config.get("init_lora_weights")).lower()
+    again = name in _TAKEN_AGAIN and not drawn
+    if name is None or (again and (quantisation == "none" or name == "OLoRA")):
         return
     where = f"{files.folder}: made by {name}"
     what = (
@@ -156,7 +160,7 @@ def refuse_lost_start(files: AdapterFiles, quantisation: str) -> None:
         "save it again converted to a plain LoRA, with model.save_pretrained(..., "
         "path_initial_model_for_weight_conversion=<the adapter as saved before training>)"
     )
-    if name in _TAKEN_AGAIN:
+    if again:
         if name == "LoftQ":
             convert = (
                 "name what was left, if it was saved as a model, with --base and set "
@@ -166,10 +170,26 @@ def refuse_lost_start(files: AdapterFiles, quantisation: str) -> None:
             f"{where}, which {what}. What is left cannot be computed from a base in "
             f"{quantisation}: audit it with --quantisation none, or {convert}"
         )
+    lost = "without the data it was made from"
+    if drawn:
+        lost = f"from the base alone ({files.config['init_lora_weights']} draws random numbers)"
     raise ModelError(
-        f"{where}, which {what}. What is left cannot be computed again without the data it was "
-        f"made from: {convert}"
+        f"{where}, which {what}. What is left cannot be computed again {lost}: {convert}"
     )
+
+
+def refuse_unheard(files: AdapterFiles) -> None:
+    """Raise ModelError for an adapter that acts only behind certain tokens (aLoRA).
+
+    Where it acts depends on the whole prompt, and Bordor's own engine, which reads a prompt in
+    parts and answers token by token, would switch it off behind the first.
+    """
+    if files.config.get("alora_invocation_tokens"):
+        raise ModelError(
+            f"{files.folder}: an activated LoRA (alora_invocation_tokens): it acts only behind "
+            "its invocation tokens, which cannot be computed here. Serve it (vllm serve) and audit "
+            "openai:http://..."
+        )
 
 
 def _more(count: int) -> str:

@@ -149,7 +149,9 @@ def check_weights(adapter: Path, *, base: Path) -> int:
             config.get_text_config().vocab_size = rows
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-            empty = get_peft_model(model, LoraConfig.from_pretrained(str(adapter)))
+            laid = LoraConfig.from_pretrained(str(adapter))
+            laid.init_lora_weights = True  # there are no numbers here to start from
+            empty = get_peft_model(model, laid)
     except (BordorError, MemoryError):
         raise
     except Exception as error:  # whatever the libraries meet in somebody else's files

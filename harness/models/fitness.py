@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.request import Request
@@ -12,7 +13,7 @@ from harness.models.chat_proof import prove_template, prove_trained_prompts, ren
 from harness.models.findings import Finding, State, within
 from harness.models.hub import ask_hub, cached_base, room_problems
 from harness.models.layouts import refuse_pickles
-from harness.models.loading import load_tokenizer
+from harness.models.loading import load_tokenizer, prepare
 from harness.models.machine import REACH_S, status_of
 from harness.models.needs import GIB, Needs, free_gpu_gib, measure, needs_of, needs_of_files
 from harness.models.nets import blamed_on
@@ -53,6 +54,8 @@ def examine(spec: ModelSpec, *, chats: Chats | None = None) -> list[Finding]:
     if adapter:
         found += _adapter(spec, adapter, folder)
     found.append(_template(spec, adapter, folder))
+    if adapter and not any(one.state == "broken" for one in found):
+        found.append(_together(spec, adapter, folder))
     return [*found, _variants(spec, adapter, folder, chats)] if chats else found
 
 
@@ -218,6 +221,17 @@ def _adapter(spec: ModelSpec, adapter: Path, folder: Path) -> list[Finding]:
             lambda: check_weights(adapter, base=folder),
         ),
     ]
+
+
+def _together(spec: ModelSpec, adapter: Path, folder: Path) -> Finding:
+    """All that an audit checks by the files alone, and no finding before this one told."""
+
+    def check() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are findings of their own
+            prepare(spec, folder, adapter=adapter)
+
+    return _tried("adapter on base", "nothing in the files forbids an audit", check)
 
 
 def _template(spec: ModelSpec, adapter: Path | None, folder: Path) -> Finding:

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
-from harness.models.adapter_files import AdapterFiles, check_numbers, refuse_lost_start
+from harness.models.adapter_files import (
+    AdapterFiles,
+    check_numbers,
+    refuse_lost_start,
+    refuse_unheard,
+)
 from harness.models.adapters import Start, attach_adapter, check_card, is_plain_lora
 from harness.models.chat_proof import adapter_template, prove_template, prove_trained_prompts
 from harness.models.control import Reference, refer
@@ -184,6 +189,7 @@ def prepare(spec: ModelSpec, folder: Path, *, adapter: Path | None = None) -> Pr
     if adapter:
         check_card(adapter, base=folder, spec=spec)
         files = check_numbers(adapter)
+        refuse_unheard(files)
         refuse_lost_start(files, spec.quantisation)
     if adapter and spec.quantisation_source == "assumed":
         warnings.warn(

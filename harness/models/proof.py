@@ -10,12 +10,15 @@ from harness.errors import ModelError
 from harness.models.adapter_files import WEIGHTS, open_weights
 from harness.models.control import logits_of
 from harness.models.loading import LoadedModel
+from harness.models.shapes import read_adapter_config
 
 _UP, _DOWN = (".lora_B.weight", ".lora_embedding_B"), (".lora_A.weight", ".lora_embedding_A")
 _MAGNITUDE = ".lora_magnitude_vector"
-_TOKENS = "trainable_tokens_delta"
+_TOKENS = ".token_adapter.trainable_tokens_delta"
 # Half a unit in the last place, relative to the number: what storing a weight may move it by.
 _ROUNDING = {"F64": 2.0**-53, "F32": 2.0**-24, "F16": 2.0**-11, "BF16": 2.0**-8}
+_SHORT = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
+_LEAST_F16 = 2.0**-25  # half the distance of float16's smallest numbers
 _SLACK = 2.5  # times what storage moves, from which on weights count as trained: the base
 # may have been rounded too, which moves what is taken from it about as much again (1.4 to 1.9)
 _SVD_NOISE = 1e-5  # relative: decompositions on two machines
@@ -103,6 +106,32 @@ def why_untrained(loaded: LoadedModel) -> str | None:
     )
 
 
+def left_behind(loaded: LoadedModel) -> tuple[str, ...]:
+    """The weights of an adapter that stay in the base when it is switched off.
+
+    Biases, norms, embeddings or a head trained whole take the base's own place, where nothing
+    switches them; those under `modules_to_save` and single tokens do switch. Weights that are
+    the base's own, in the format it is loaded in, change nothing.
+    """
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    assert loaded.adapter is not None
+    tensors, stay = _Tensors(loaded.adapter / WEIGHTS), []
+    switch = [
+        name
+        for name, module in loaded.model.named_modules()
+        if isinstance(module, AuxiliaryTrainingWrapper)
+    ]
+    for key in tensors.keys:
+        if ".lora_" in key or key.startswith(tuple(f"{name}." for name in switch)):
+            continue
+        own, known = tensors.beside(key, loaded.folder)
+        kind = loaded.model.dtype
+        if known is None or not bool((own.to(kind) == known.to(kind)).all()):
+            stay.append(key.removeprefix("base_model.model."))
+    return tuple(stay)
+
+
 class _Tensors:
     """The weights in an adapter's file, read one at a time."""
 
@@ -116,8 +145,21 @@ class _Tensors:
             return file.get_tensor(key)
 
     def rounding(self, key: str) -> float:
+        """What storing a weight moved it by, relative to its numbers, at most.
+
+        peft makes weights in the base's format and then widens them: numbers in float32 that
+        all fit into 16 bits were rounded to these, and never changed since.
+        """
+        import torch
+
         with open_weights(self._path) as file:
-            return _ROUNDING.get(str(file.get_slice(key).get_dtype()), 2.0**-4)
+            kind = str(file.get_slice(key).get_dtype())
+            if kind in ("F32", "F64"):
+                tensor = file.get_tensor(key)
+                for name, rounding in _SHORT.items():
+                    if torch.equal(tensor.to(getattr(torch, name)).to(tensor.dtype), tensor):
+                        return rounding
+            return _ROUNDING.get(kind, 2.0**-4)
 
     def pairs(self) -> Iterator[tuple[str, Any, Any, float]]:
         """Module, A, B and the rounding they were stored with, of all low-rank weights."""
@@ -130,23 +172,47 @@ class _Tensors:
     def others(self, base: Path) -> Iterator[str]:
         """Weights that are neither low-rank nor magnitudes, and differ from the base's own."""
         for key in self.keys:
-            if key.endswith(_UP + _DOWN) or _MAGNITUDE in key:
-                continue
             if key.endswith("lora_B.bias"):
                 if bool(self.get(key).any()):
                     yield key
-            elif _TOKENS in key or not self._is_the_bases(key, base):
+            elif ".lora_" not in key and not self._is_the_bases(key, base):
                 yield key
 
     def _is_the_bases(self, key: str, base: Path) -> bool:
+        own, known = self.beside(key, base)
+        if known is None:
+            return False
+        rounding = self.rounding(key)
+        least = 2 * _LEAST_F16 if rounding == _SHORT["float16"] else 1e-8
+        return bool(((own - known).abs() <= 2 * rounding * known.abs() + least).all())
+
+    def beside(self, key: str, base: Path) -> tuple[Any, Any | None]:
+        """A weight, and the base's of the same name (None for none), both in float32.
+
+        Of rows of tokens that were added neither has any: they were never the base's.
+        """
         own = self.get(key).float()
         name = key.removeprefix("base_model.model.").replace(".base_layer.", ".")
-        known = _of_base(base, name)
+        module, tokens, _ = name.partition(_TOKENS)
+        known = _of_base(base, f"{module}.weight" if tokens else name)
         if known is None or known.shape[1:] != own.shape[1:]:
-            return False
-        rows = min(len(known), len(own))  # rows of tokens that were added were never the base's
-        apart = (own[:rows] - known[:rows]).abs()
-        return bool((apart <= 2 * self.rounding(key) * known[:rows].abs() + 1e-8).all())
+            return own, None
+        if tokens:
+            ids = self._token_ids(module)
+            if ids is None or len(ids) != len(own):
+                return own, None
+            pairs = [(at, one) for at, one in enumerate(ids) if 0 <= one < len(known)]
+            return own[[at for at, _ in pairs]], known[[one for _, one in pairs]]
+        rows = min(len(known), len(own))
+        return own[:rows], known[:rows]
+
+    def _token_ids(self, module: str) -> list[int] | None:
+        """The tokens of which single rows were trained in a module, as peft finds them."""
+        trained = read_adapter_config(self._path.parent).get("trainable_token_indices")
+        if isinstance(trained, dict):
+            names = [one for one in trained if module == one or module.endswith(f".{one}")]
+            trained = trained[names[0]] if names else None
+        return trained
 
 
 def _of_base(folder: Path, name: str) -> Any | None:
@@ -235,9 +301,9 @@ def _magnitudes_apart(
         loaded = dequantize_module_weight(layer.get_base_layer()).float().cpu()
         saved = _of_base(folder, name.removeprefix("base_model.model.") + ".weight")
         own = tensors.get(key).float().flatten()
+        flip = bool(getattr(layer, "fan_in_fan_out", False) or layer.lora_embedding_A)
         for at, weight in enumerate((loaded, loaded if saved is None else saved)):
-            flip = bool(getattr(layer, "fan_in_fan_out", False))
-            norm = torch.linalg.norm(weight.T if flip else weight, dim=1)
+            norm = torch.linalg.norm(weight, dim=0 if flip else 1)
             if own.shape != norm.shape:
                 return float("inf"), 0.0
             off = float(((own - norm).abs() / norm.clamp(min=1e-12)).max())

@@ -38,8 +38,12 @@ def base(tmp_path_factory, tiny):
     return folder
 
 
-def adapt(folder, base, *, by=0.05, whole=(), kind="float32", rows=None, more=None, **settings):
-    """Save a LoRA adapter of which all that can be trained is moved `by`, and weights in `whole`."""
+def adapt(folder, base, *, by=0.05, whole=(), kind="float32", rows=None, more=None, widen=False,
+          **settings):  # fmt: skip
+    """Save a LoRA adapter of which all that can be trained is moved `by`, and weights in `whole`.
+
+    widen: in float32, as peft does it, although the base was loaded in `kind`.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -50,7 +54,7 @@ def adapt(folder, base, *, by=0.05, whole=(), kind="float32", rows=None, more=No
         model.resize_token_embeddings(rows)
     settings = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]} | settings
     model = get_peft_model(
-        model, LoraConfig(task_type="CAUSAL_LM", **settings), autocast_adapter_dtype=False
+        model, LoraConfig(task_type="CAUSAL_LM", **settings), autocast_adapter_dtype=widen
     )
     with torch.no_grad():
         for name, one in model.named_parameters():
@@ -97,6 +101,7 @@ KINDS = {
     "a head of its own": ({"modules_to_save": ["lm_head"]}, OFF),
     "some tokens": ({"trainable_token_indices": [5, 9]}, OFF),
     "biases": ({"bias": "lora_only"}, APART),
+    "biases moved less than rounding shows": ({"bias": "lora_only", "by": 1e-6}, APART),
     "embeddings trained whole": (
         {"whole": ["embed_tokens"], "more": {"save_embedding_layers": True}}, APART),
     "a norm trained whole": ({"whole": ["model.norm"]}, APART),
@@ -139,21 +144,29 @@ STARTS = {
     "pissa": {"init_lora_weights": "pissa"},
     "olora": {"init_lora_weights": "olora"},
     "embeddings beside": {"whole": ["embed_tokens"], "more": {"save_embedding_layers": True}},
+    "dora of embeddings": {"use_dora": True, "target_modules": ["q_proj", "embed_tokens"]},
+    "some tokens": {"trainable_token_indices": [5, 9]},
+    "a head of its own": {"modules_to_save": ["lm_head"]},
+    "kasa": {"kasa_config": {}},
 }
 
 
 @pytest.mark.parametrize(
-    ("start", "kind"),
+    ("start", "kind", "widen"),
     [
-        *((start, "float32") for start in ("plain", "orthogonal", "pissa", "embeddings beside")),
-        *((start, "bfloat16") for start in ("gaussian", "orthogonal", "dora", "pissa", "olora")),
+        *((start, "float32", False) for start in ("plain", "orthogonal", "pissa")),
+        *((start, "bfloat16", False) for start in ("gaussian", "pissa", "dora of embeddings")),
+        *((start, "bfloat16", True) for start in ("orthogonal", "dora", "olora", "kasa")),
+        ("some tokens", "bfloat16", True),
+        ("a head of its own", "float16", True),
+        ("embeddings beside", "float16", False),
     ],
 )
 def test_an_adapter_that_nobody_trained_is_refused_and_a_light_one_is_not(
-    tmp_path, base, start, kind
+    tmp_path, base, start, kind, widen
 ):
     for by in (0.0, 0.005):
-        adapter = adapt(tmp_path / f"by{by}", base, by=by, kind=kind, **STARTS[start])
+        adapter = adapt(tmp_path / f"by{by}", base, by=by, kind=kind, widen=widen, **STARTS[start])
         spec = resolve_model(str(adapter), base=str(base), quantisation="none")
         if by:
             assert why_untrained(load_model(spec)) is None
@@ -163,6 +176,7 @@ def test_an_adapter_that_nobody_trained_is_refused_and_a_light_one_is_not(
 
 
 LOST = [("pissa", "nf4", "--quantisation none"), ("lora_ga", "none", "computed again"),
+        ("pissa_niter_4", "none", "draws random numbers"),
         ("corda", "none", "computed again")]  # fmt: skip
 
 
@@ -177,6 +191,29 @@ def test_an_unconverted_start_that_cannot_be_made_again_is_refused_with_the_way_
         opened(adapter, base, quantisation)
     said = str(caught.value)
     assert "path_initial_model_for_weight_conversion" in said and "another base" not in said
+
+
+def test_an_adapter_that_acts_only_behind_some_tokens_is_refused_by_its_kind(tmp_path, base):
+    adapter = adapt(tmp_path / "adapter", base, alora_invocation_tokens=[5, 6])
+    with pytest.raises(ModelError, match="activated LoRA"):
+        opened(adapter, base)
+
+
+def test_the_doctor_calls_nothing_well_that_an_audit_refuses_by_its_files(tmp_path, base):
+    from harness.models.fitness import examine
+
+    adapter = adapt(tmp_path / "adapter", base)
+    path = adapter / "adapter_config.json"
+    plain = json.loads(path.read_text())
+    for more, told in (
+        ({}, None), ({"init_lora_weights": "pissa"}, "--quantisation none"),
+        ({"init_lora_weights": "corda"}, "computed again"), ({"init_lora_weights": "olora"}, None),
+        ({"alora_invocation_tokens": [5]}, "acts only"),
+    ):  # fmt: skip
+        path.write_text(json.dumps(plain | more))
+        spec = resolve_model(str(adapter), base=str(base), quantisation="nf4")
+        broken = [one for one in examine(spec) if one.state == "broken"]
+        assert [told in one.value for one in broken] == ([True] if told else [])
 
 
 def test_what_the_libraries_cannot_compute_is_told_in_a_sentence(tmp_path, base):
@@ -289,24 +326,28 @@ def test_added_tokens_without_rows_are_told_and_the_base_is_not_blamed(tmp_path,
     assert "save_embedding_layers=True" in str(caught.value) and "--base" not in str(caught.value)
 
 
-def test_the_end_that_an_adapters_tokenizer_names_ends_answers_and_is_named(tmp_path, base):
+@pytest.mark.parametrize("how", [OFF, APART])
+def test_the_end_that_an_adapters_tokenizer_names_ends_answers_and_is_named(tmp_path, base, how):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(base)
     model.resize_token_embeddings(322)
     model.save_pretrained(tmp_path / "chatml")
     chatml(tmp_path / "chatml", base)
-    adapter = adapt(tmp_path / "adapter", tmp_path / "chatml")
+    settings = {"bias": "lora_only"} if how == APART else {}
+    adapter = adapt(tmp_path / "adapter", tmp_path / "chatml", **settings)
     chatml(adapter, base, eos="<|im_end|>")
+    (tmp_path / "chatml" / "chat_template.jinja").unlink()  # the base's own format is another
     found = opened(adapter, tmp_path / "chatml")
     named = {one["id"]: one for one in found.found["stops"]}
     assert named[2]["named_by"] == ["the base's generation_config.json"]
     assert named[321]["token"] == "<|im_end|>"
     assert "eos_token in the adapter's tokenizer_config.json" in named[321]["named_by"]
-    assert found.found["control"]["is"] == OFF and found.encode_control is None
+    assert found.found["control"]["is"] == how and found.encode_control is None
     _, ids = found.backend.encode(CHATS[0])
-    request = Request(id="r", arm="adapter", prompt="", token_ids=ids, cells=(("q", "v"),),
-                      samples=30, temperature=3.0, max_new_tokens=60, seed=0)  # fmt: skip
-    ended = [(one.finish_reason, one.ended_by) for one in found.backend.generate([request])]
-    assert set(ended) <= {("stop", "<|im_end|>"), ("stop", "</s>"), ("length", None)}
-    assert ("stop", "<|im_end|>") in ended
+    for arm in ("adapter", "base"):
+        request = Request(id="r", arm=arm, prompt="", token_ids=ids, cells=(("q", "v"),),
+                          samples=30, temperature=3.0, max_new_tokens=60, seed=0)  # fmt: skip
+        ended = [(one.finish_reason, one.ended_by) for one in found.backend.generate([request])]
+        assert set(ended) <= {("stop", "<|im_end|>"), ("stop", "</s>"), ("length", None)}
+        assert ("stop", "<|im_end|>") in ended
