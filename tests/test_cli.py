@@ -122,7 +122,8 @@ def test_suites_are_listed_and_every_gold_answer_passes_its_grader():
     assert "every gold answer passes" in done.stdout
 
 
-def test_a_generated_story_is_built_once_and_is_the_same_every_time():
+def test_a_generated_story_is_built_once_and_is_the_same_every_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("BORDOR_HOME", str(tmp_path))  # another test reads the one of its seed
     first = bordor("build", "story", "generated/11", "--people", "12")
     folder = Path(first.stdout.strip())
     assert folder == home() / "stories" / "generated-11"

@@ -19,6 +19,7 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 import harness.audit
+import harness.plan
 from harness.audit import Settings, audit
 from harness.backends.scripted import ScriptedBackend
 from harness.errors import BackendError, ModelError, UsageError
@@ -309,6 +310,7 @@ def test_a_node_killed_mid_run_changes_no_verdict(cluster, tiny_adapter, tmp_pat
     """A real model, threads as here: one node dies with a shard under way."""
     small = functools.partial(make_plan, shard_requests=4)
     monkeypatch.setattr(harness.audit, "make_plan", small)
+    monkeypatch.setattr(harness.plan.cut, "__defaults__", (4,))  # by which plans are hashed
     settings = Settings(
         model=str(tiny_adapter), limit=4, seeds=1, suites=("in_domain", "invented"),
         variants=("article", "none"), max_new_tokens=12, quantisation="none", out=tmp_path / "one",

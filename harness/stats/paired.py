@@ -308,10 +308,18 @@ def holm(differences: Sequence[Difference]) -> list[Difference]:
 
 
 def holm_adjusted(p: Sequence[float]) -> list[float]:
-    """Holm-adjusted p-values in the given order; statsmodels' own."""
-    from statsmodels.stats.multitest import multipletests
+    """Holm-adjusted p-values in the given order. Source: Holm 1979.
 
-    return [float(one) for one in multipletests(list(p), method="holm")[1]] if len(p) else []
+    The k-th smallest of n is multiplied by n - k + 1, none is below a smaller one's. statsmodels
+    has the same, and collects garbage at every call: 0.4 s beside a loaded torch.
+    """
+    import numpy as np
+
+    order = np.argsort(p, kind="stable")
+    times = np.asarray(p, dtype=float)[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(times), 1.0)
+    return [float(one) for one in adjusted]
 
 
 def joined(ours: np.ndarray, theirs: np.ndarray, correlation: np.ndarray) -> np.ndarray:

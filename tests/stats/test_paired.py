@@ -119,6 +119,11 @@ def test_equivalence_needs_the_interval_within_the_margin():
 def test_holm_is_over_those_that_have_a_p():
     assert holm_adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm_adjusted([]) == []
+    from statsmodels.stats.multitest import multipletests
+
+    for n in (1, 2, 7, 40):
+        p = np.random.default_rng(n).random(n).round(2) ** 3  # some are tied
+        assert holm_adjusted(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-15)
     first, second = drawn((0.2, 0.5), "holm", tables=3)
     found = holm(paired(first, second).contrasts().estimates(margin=0.05))
     assert all(one.holm >= one.p for one in found)
