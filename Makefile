@@ -62,7 +62,7 @@ MODEL_NAMED = $${MODEL:+-- "$$MODEL"}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit doctor review compare gate test lint validate suites models runs build-base build-adapter clean
+.PHONY: help setup audit doctor review compare gate test fuzz lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -93,8 +93,11 @@ audit: $(STAMP) ## audit MODEL (storylm-4m-4bit) on STORY (visgar); builds what 
 doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
 	@$(BORDOR) doctor $(MODEL_FLAGS) $(MODEL_NAMED) $(SAY_CODE)
 
-test: $(STAMP) ## the whole test suite, offline
-	@.venv/bin/python -m pytest -q
+test: $(STAMP) ## the whole test suite, offline, in two processes
+	@.venv/bin/python -m pytest -q -n 2 --dist loadscope
+
+fuzz: $(STAMP) ## 10,000 damaged files and arguments through every reader and command
+	@FUZZ_INPUTS=$${FUZZ_INPUTS:-10000} .venv/bin/python -m pytest -q tests/fuzz
 
 lint: $(STAMP) ## ruff, the floors of the house (import-linter), mypy
 	.venv/bin/python -m ruff check .

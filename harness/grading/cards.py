@@ -1,21 +1,23 @@
 """Grader cards: how far a grader agreed with people's labels, kept as JSON for every report.
 
 A card holds figures, never a word of the set. The shipped ones lie in `cards/` beside this
-module; in an installed package, which may not be written to, new ones go to
-`$BORDOR_HOME/cards/`. A later card of the same kind and set takes the place of an earlier.
+module, new ones go to `$BORDOR_HOME/cards/`: whoever tries labels of their own changes nothing
+that is shipped. A card there takes the place of a shipped one of the same kind and set.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from harness.errors import GradingError
-from harness.paths import home, in_clone
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import GradingError, StoreError
+from harness.files import Unreadable, make_folder, read_object, write_text
+from harness.paths import home
 
 SCHEMA = 1
 SHIPPED = Path(__file__).parent / "cards"
@@ -32,9 +34,33 @@ _SPEAK_FOR = {
 }
 
 
+_Share = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Shape(BaseModel):
+    """What reports read of a card."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    kind: str
+    set: str
+    grader: str
+    date: str
+    n: int
+    clusters: int
+    fitted_on_this_set: bool
+    accuracy: _Share | None
+    precision: _Share | None
+    recall: _Share | None
+    f1: _Share | None
+    kappa: _Share | None
+    auroc: _Share | None
+    intervals: dict[str, Annotated[list[_Share | None], Field(min_length=2, max_length=2)] | None]
+
+
 def cards_folder() -> Path:
-    """Where new cards go: the shipped folder in a clone, else `$BORDOR_HOME/cards`."""
-    return SHIPPED if in_clone() else home() / "cards"
+    """Where new cards go: `$BORDOR_HOME/cards`."""
+    return home() / "cards"
 
 
 def write_card(card: Mapping[str, Any], folder: Path) -> Path:
@@ -51,15 +77,12 @@ def write_card(card: Mapping[str, Any], folder: Path) -> Path:
     name = re.sub(r"[^\w.-]+", "_", f"{card['kind']}_{card['set']}")[:120]
     path = folder / f"{name}.json"
     text = json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        hidden.write_text(text, encoding="utf-8")
-        hidden.replace(path)
-    except OSError as error:
+        make_folder(folder)
+        write_text(path, text)
+    except StoreError as error:
         raise GradingError(
-            f"{path}: the grader card cannot be written: {error.strerror}; "
-            "name another folder with --cards"
+            f"{path}: the grader card cannot be written: {error}; name another folder with --cards"
         ) from None
     return path
 
@@ -95,14 +118,20 @@ def _quoted(card: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        lacking = sorted(_NEEDED - card.keys())
-    except (OSError, ValueError, AttributeError) as error:
+        card = read_object(path)
+    except Unreadable as error:
         raise GradingError(f"{path}: no grader card: {error}; remove the file") from None
-    if lacking or card["schema"] != SCHEMA:
-        what = f"lacks {', '.join(lacking)}" if lacking else f"schema {card['schema']}"
-        raise GradingError(
-            f"{path}: no grader card of this version ({what}); measure again with "
-            "'bordor validate', or remove the file"
-        )
-    return card
+    lacking = sorted(_NEEDED - card.keys())
+    what = f"lacks {', '.join(lacking)}" if lacking else f"schema {card['schema']}"
+    if not lacking and card["schema"] == SCHEMA:
+        try:
+            _Shape.model_validate(card)
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        else:
+            return card
+    raise GradingError(
+        f"{path}: no grader card of this version ({what}); measure again with "
+        "'bordor validate', or remove the file"
+    )
