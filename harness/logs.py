@@ -206,10 +206,10 @@ def _counts(rows: Sequence[GradedLog]) -> dict[str, Any]:
         one.verdict not in (Verdict.REFUSED, Verdict.UNRESPONSIVE) and not _is_unread(one)
         for one in rows
     ]
-    gold = [one.agrees is not None for one in rows]
+    gold = [one.agrees is not None and known for one, known in zip(rows, read, strict=True)]
     counted: dict[str, tuple[list[bool], list[bool]]] = {
-        "refused": ([one.verdict is Verdict.REFUSED for one in rows], [True] * len(rows)),
-        "degenerate": ([one.degenerate for one in rows], [True] * len(rows)),
+        "refused": ([one.verdict is Verdict.REFUSED for one in rows], read),
+        "degenerate": ([one.degenerate for one in rows], read),
         "agrees": ([bool(one.agrees) for one in rows], gold),
         "agrees_of_answered": (
             [bool(one.agrees) for one in rows],

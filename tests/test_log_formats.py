@@ -122,3 +122,4 @@ def test_logs_are_graded_like_audits_and_the_command_counts_what_it_could_not_re
     (summary,) = (tmp_path / "o" / "logs").glob("a-*/summary.json")
     group = json.loads(summary.read_text("utf-8"))["groups"][0]
     assert group["causes"] == {"code": 1, "language": 2, "reasoning": 1} and group["thought"] == 4
+    assert group["refused"]["n"] == group["degenerate"]["n"] == 8  # of those that can be read

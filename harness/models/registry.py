@@ -85,7 +85,7 @@ def resolve_model(
         spec = _shipped(ref)
     elif is_folder(_expanded(ref)):
         spec = _from_folder(_expanded(ref).resolve(), base, typed=Path(ref))
-    elif is_hub_id(ref.partition("@")[0]):
+    elif is_hub_id(ref.partition("@")[0]) and not _expanded(ref).is_file():
         spec = _from_hub(ref, base, fetch)
     else:
         raise _unknown(ref)

@@ -203,11 +203,15 @@ FILES = [
 
 
 @pytest.mark.parametrize(("name", "told"), FILES)
-def test_a_file_in_place_of_its_folder_says_what_to_name(name, told, adapter, tmp_path):
+def test_a_file_in_place_of_its_folder_says_what_to_name(
+    name, told, adapter, tmp_path, monkeypatch
+):
     copy = shutil.copytree(adapter, tmp_path / "copy")
     touch(name)(copy) if not (copy / name).exists() else None
-    with pytest.raises(ModelError, match=told):
-        resolve_model(str(copy / name))
+    monkeypatch.chdir(tmp_path)
+    for ref in (str(copy / name), f"copy/{name}"):  # the second has the form of a hub id
+        with pytest.raises(ModelError, match=told):
+            resolve_model(ref)
 
 
 def test_names_that_no_disk_can_hold_are_unknown(tmp_path):
