@@ -195,3 +195,8 @@ def test_a_warning_does_not_steer_the_terminal(capsys, monkeypatch):
     warnings.showwarning(UserWarning(f"told {STEERS}"), UserWarning, cli.__file__, 1)
     shown = capsys.readouterr().err
     assert "bordor: warning: told" in shown and "\x1b" not in shown
+
+
+def test_a_path_that_no_encoding_has_is_shown_as_it_can_be(tmp_path):
+    done = bordor("ls", "--out", f"{tmp_path}/\udcff")
+    assert done.exit_code == 0 and "\\udcff" in done.stdout

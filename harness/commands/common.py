@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -48,6 +50,8 @@ def told(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
+        if isinstance(sys.stdout, TextIOWrapper):  # a path may hold what no encoding has
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return command(*arguments, **options)
         except BordorError as error:  # it may repeat what a foreign file or a server said

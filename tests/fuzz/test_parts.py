@@ -53,8 +53,10 @@ def test_a_reply_of_any_shape_is_read_or_said_to_be_unusable(place, data):
     for read in (read_reply, read_models):
         try:
             read(parse(path.read_bytes()), {"server": "x"}, str)
-        except (UnusableError, ErrorReplyError) as error:
+        except UnusableError as error:
             assert str(error).strip()
+        except ErrorReplyError:  # an error without words of its own: the client has some
+            pass
 
 
 TENSORS = {
