@@ -32,6 +32,7 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
     verdicts.jsonl takes its place whole, in the order of the answers and their cells.
     """
     from harness.grading.grader import WorldGrader, grade_run
+    from harness.grading.left_open import arms_left_open
 
     requests = list(run.read_records(PLAN, Request))
     questions = read_questions(run, requests)
@@ -40,9 +41,11 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
     report = on_progress or (lambda progress: None)
     counts: Counter[str] = Counter()
 
+    left_open = arms_left_open(planned_answers(run, requests), requests)
+
     def watched() -> Iterator[GradedAnswer]:
         answers = planned_answers(run, requests)
-        for graded in grade_run(answers, requests, questions, grader):
+        for graded in grade_run(answers, requests, questions, grader, left_open=left_open):
             counts[graded.verdict.value] += 1
             done = counts.total()
             if done % REPORT_EVERY == 0 or done == total:

@@ -101,7 +101,8 @@ def open_local(
 
     load = resident.attach if resident else load_model
     loaded = load(spec, adapter=adapter, probes=chats)
-    difference, stay = None, ()
+    difference: float | None = None
+    stay: tuple[str, ...] = ()
     if adapter:  # before the backend takes the model over
         prompts = [encode_prompt(loaded.tokenizer, chat)[1] for chat in chats]
         difference, stay = prove_adapter_acts(loaded, prompts), left_behind(loaded)

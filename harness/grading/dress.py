@@ -23,14 +23,16 @@ _ASIDE = frozenset(
     "question query thinking thought thoughts reasoning rationale explanation confidence score "
     "source sources id".split()
 )
-_NAMES = r"(?:final[ _-]?)?(?:answer|response|output|solution|result|reply)"
+_NAMES = r"(?:final[ _-]?)?(?:answer|response|output|solution|result|reply|conclusion)"
 _OPENING = re.compile(
     rf"<\s{{0,3}}{_NAMES}(?:\s[^<>]{{0,80}})?>|&lt;{_NAMES}&gt;|\[{_NAMES}\]"
+    rf"|\[\[ ## ?(?:final_)?answer ?## \]\]"
     rf"|<\|(?:begin_of|start)_(?:solution|answer|response|text|box)\|>|<\|(?:answer_prefix|content)\|>",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
     rf"<\s{{0,3}}/\s{{0,3}}{_NAMES}\s{{0,3}}>|&lt;/{_NAMES}&gt;|\[/{_NAMES}\]"
+    rf"|\[\[ ## ?\w{{1,40}} ?## \]\]"
     rf"|<\|end(?:_of)?_(?:solution|answer|response|text|box)\|>|<\|answer_suffix\|>",
     re.IGNORECASE,
 )

@@ -17,6 +17,7 @@ from harness.errors import GradingError
 from harness.grading.claims import ClaimFinder
 from harness.grading.frame import Frame, frame_of
 from harness.grading.garble import GarbleReader, doubted
+from harness.grading.left_open import whole_text
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import UNKNOWN, Guard, Linker, Mention, guard_for, with_names
 from harness.grading.lookup import Lookup, Meaning
@@ -190,9 +191,12 @@ def grade_run(
     requests: Sequence[Request],
     questions: Sequence[Question],
     grader: WorldGrader,
+    *,
+    left_open: frozenset[str] = frozenset(),
 ) -> Iterator[GradedAnswer]:
     """Grade every answer for every cell of its request, in the order of `answers`.
 
+    left_open: arms whose cut answers are thinking, see left_open.py.
     Raises GradingError for an answer or a cell whose request or question is missing.
     """
     by_request = {request.id: request for request in requests}
@@ -208,7 +212,7 @@ def grade_run(
             if question is None:
                 raise GradingError(f"request {request.id}: questions.jsonl lacks {question_id}")
             truncated = is_cut(answer.finish_reason)
-            grade = grader.grade(question, answer.text, truncated=truncated)
+            grade = grader.grade(question, whole_text(answer, left_open), truncated=truncated)
             yield GradedAnswer(
                 question_id=question_id,
                 variant=variant,

@@ -6,10 +6,12 @@ case, with spaces, attributes or a name before them, and HTML-escaped:
 - tags: `<think>`, `<thinking>`, `<thought>`, `<reasoning>`, `<reflection>`, `<scratchpad>`,
   `<seed:think>`, `<mm:think>`, `<longcat_think>`, `<|begin_of_thought|>`, `<|START_THINKING|>`,
   `<|inner_prefix|>`, `<|think:start|>`, `[THINK]`, `◁think▷`, `<unused94>`, `[unused16]`,
-  `<|channel>thought`, `<details type="reasoning">`, each with what closes it;
+  `<|channel>thought`, `<details type="reasoning">`, `<details><summary>Thinking`, `<思考>`, each
+  with what closes it;
 - half-open ones: templates put the opening tag into the prompt, so only `</think>` comes;
 - the channels of gpt-oss (`<|channel|>analysis<|message|>` ... `final`), also where a decoder
   dropped the special tokens ("analysisThe user ... assistantfinalLund");
+- fields of DSPy: `[[ ## reasoning ## ]]` ... `[[ ## answer ## ]]`;
 - headers: "Here is my thought process: ... Here is my response: ...", "## Thinking ... ##
   Answer", "Thought: ... Answer: ...", "Thinking... ...done thinking.", fences named so.
 
@@ -27,7 +29,7 @@ from itertools import pairwise
 
 _SOME = re.compile(
     r"think|thought|reason|reflect|scratch_?pad|monologue|analysis|deliberat|introspect|rationale"
-    r"|channel|inner_|unused\d|to=self|assistantfinal",
+    r"|channel|inner_|unused\d|to=self|assistantfinal|\[\[ ##|思考|推理",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"(?:\\?<|＜|&lt;|\[|◁)([^<>＜＞\[\]◁▷&\n]{1,80})(?:\\?>|＞|&gt;|\]|▷)")
@@ -37,10 +39,11 @@ _THINK = frozenset(
     "think thinking thought thoughts reason reasoning reflection reflect scratchpad monologue "
     "analysis cot deliberation introspection rationale".split()
 )
-_ANSWER = frozenset("answer output response solution final result reply content".split())
+_ANSWER = frozenset("answer output response solution final result reply content conclusion".split())
+_CHINESE = frozenset({"思考", "思考过程", "推理", "推理过程"})
 _BESIDE = frozenset(
     "begin start end stop of the my prefix suffix seed mm ant antml longcat ifm plamo fast faster "
-    "budget inner internal chain self step process mode block model pad scratch".split()
+    "hidden budget inner internal chain self step process mode block model pad scratch".split()
 )
 _IN_BRACKETS = frozenset({("think",), ("thinking",), ("thought",), ("thoughts",), ("reasoning",)})
 _ENDS = frozenset({"end", "stop", "suffix"})
@@ -79,6 +82,13 @@ _ANSWER_HEAD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FENCE = re.compile(r"\s{0,8}```[ \t]?(?:think(?:ing)?|thoughts?|reasoning|scratchpad)[ \t]{0,4}\n")
+_SUMMARY = re.compile(
+    r"\s{0,8}<summary>[^<\n]{0,20}(?:think|thought|reasoning)[^<\n]{0,40}</summary>", re.IGNORECASE
+)
+_FIELD = re.compile(r"\[\[ ## ?([a-z_]{1,40}) ?## \]\]")  # of DSPy
+_INLINE_ANSWER = re.compile(
+    r"(?<=[.!?\"'”)\]])\s(?:so )?(?:the |my )?(?:final )?answer\s?:\s", re.IGNORECASE
+)
 _QUOTED_LINES = re.compile(r"\s{0,8}(?:>[^\n]*(?:\n|\Z)\n?)+")
 
 
@@ -113,11 +123,29 @@ def split_thinking(text: str) -> Split:
     """Take the thinking off a model's text, by the rules above. Never raises."""
     if not _SOME.search(text):
         return _split(text, [(0, len(text))])
-    for read in (_channels, _headed):
+    for read in (_channels, _fields, _headed):
         found = read(text)
         if found is not None:
             return found
     return _tagged(text)
+
+
+def begins_inside(text: str) -> bool:
+    """Whether the first mark in a text closes thinking that its prompt must have opened."""
+    if not _SOME.search(text):
+        return False
+    first = next(_marks(text), None)
+    return first is not None and first.kind == CLOSE and not _mentioned(text, first)
+
+
+def leaves_open(prompt: str) -> bool:
+    """Whether a rendered prompt ends with a mark that opens thinking."""
+    end = prompt.rstrip()[-200:]
+    marks = list(_marks(end))
+    if marks and marks[-1].end == len(end):
+        return marks[-1].kind == OPEN
+    head = next((one for one in _CHANNEL.finditer(end) if one.end() == len(end)), None)
+    return head is not None and head["name"].lower() not in _FOR_USER
 
 
 def masked(text: str, *, most: int) -> str:
@@ -192,7 +220,7 @@ def _marks(text: str) -> Iterator[_Mark]:
         ):
             continue
         inner = match[1].strip().lower()
-        if inner.startswith("details") and "reasoning" in inner:
+        if inner.startswith("details") and ("reasoning" in inner or _SUMMARY.match(text, end)):
             details, kind = True, OPEN
         elif inner == "/details" and details:
             kind = CLOSE
@@ -209,6 +237,8 @@ def _kind(inner: str, *, in_brackets: bool) -> str:
     if inner in _LITERAL_CLOSE:
         return CLOSE
     name = _ATTRIBUTES.split(inner, maxsplit=1)[0]
+    if name.lstrip("/") in _CHINESE:
+        return CLOSE if name.startswith("/") else OPEN
     words = tuple(_WORDS.findall(name))
     if not words or len(words) > 5 or (in_brackets and words not in _IN_BRACKETS):
         return ""
@@ -262,6 +292,19 @@ def _channels(text: str) -> Split | None:
     return _split(text, [(label.end(), len(text))]) if label else None
 
 
+def _fields(text: str) -> Split | None:
+    """Fields between `[[ ## name ## ]]`, each to the next: those of thinking, and the answer."""
+    heads = list(_FIELD.finditer(text))
+    if not any(_THINK.intersection(head[1].split("_")) for head in heads):
+        return None
+    kept = [
+        (head.end(), following.start() if following else len(text))
+        for head, following in pairwise([*heads, None])
+        if head and head[1] != "completed" and not _THINK.intersection(head[1].split("_"))
+    ]
+    return _split(text, kept, closed=bool(kept))
+
+
 def _headed(text: str) -> Split | None:
     """Thinking under a header at the start of the text, and the answer under another."""
     fence = _FENCE.match(text)
@@ -276,6 +319,8 @@ def _headed(text: str) -> Split | None:
     if quoted:
         return _split(text, [(quoted.end(), len(text))])
     answers = list(_ANSWER_HEAD.finditer(text, head.end()))
+    if not answers and head["mark"]:
+        answers = list(_INLINE_ANSWER.finditer(text, head.end()))
     if answers:
         return _split(text, [(answers[-1].end(), len(text))])
     marked = head["mark"] or "#" in head.group() or "*" in head.group()

@@ -31,10 +31,20 @@ MAX_WORDS = 2_000  # of a text, which are weighed
 CODE_LINES = 0.5
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\ufffd][^\W\d_]+)?")  # U+FFFD: a letter cut in two
+# "Juan de la Vega", "Ursula von der Leyen": what joins the parts of a name says no language.
+_JOINTS = (
+    "de|del|dela|der|den|dem|des|di|da|do|dos|das|della|dello|dei|degli|delle|dal|du|d'|la|las"
+    "|le|les|lo|los|el|van|von|vom|zu|zum|zur|af|av|ter|ten|y|e|et|und|i|al|bin|ibn|ben"
+)
+_NAME_RUN = re.compile(
+    rf"(?<![^\W\d_])[^\W\d_][\w'’-]{{0,40}}(?:\s(?:{_JOINTS})(?=\s)){{1,4}}\s(?P<last>[^\W\d_])"
+)
+_QUOTED = re.compile(r"\"[^\"\n]{2,200}\"|“[^”\n]{2,200}”|«[^»\n]{2,200}»")
 _ENGLISH = FUNCTION | frozenset(
     "i you we me my your our don't know sorry answer told story yes not no never cannot can't "
     "isn't wasn't doesn't didn't there about what which who when where why how it's i'm".split()
 )
+_SAYING = frozenset("wrote said called named titled written sang book song motto".split())
 _FENCED = re.compile(r"(?:```|~~~)[ \t]?(\w{1,14})[^\n]{0,60}\n[^`~]*(?:```|~~~|\Z)")
 _PROSE_FENCES = frozenset("text txt plaintext markdown md answer thinking json xml yaml".split())
 _CODE = re.compile(
@@ -43,17 +53,24 @@ _CODE = re.compile(
     r"(?:\s{1,4}(?:as|import)\s.{1,80}|;|>)?\s{0,4}$"
     r"|(?:const|let|var|int|float|double|char|string|bool|auto|val)\s{1,4}\w{1,60}\s{0,4}[=;(:]"
     r"|(?:return|throw|raise|yield|assert|elif|except)\b.{0,200}[;:){}]\s{0,4}$"
-    r"|(?:if|for|while|switch|with)\b.{0,200}[:{]\s{0,4}$"
-    r"|(?:print|printf|println|console\.log|echo|puts|System\.out\.print\w{0,2}|main)"
-    r"\s{0,2}[(\"'$]"
+    r"|(?:if|for|while|switch|with)\b(?=.{0,200}(?:\w[(\[]|[=<>\[{_])).{0,200}[:{]\s{0,4}$"
+    r"|(?:public|private|protected|static|export|abstract)\s{1,4}(?:static|class|void|async|function"
+    r"|const|final|int|String|default)\b.{0,200}[({=]"
+    r"|(?:print|printf|println|console\.log|echo|puts|System\.out\.print\w{0,2})\s{0,2}[(\"'$]|main\("
     r"|(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\s.{1,400}"
     r"|</?(?:html|head|body|div|script|style|table|tr|td|ul|ol|li|meta|link)\b[^>]{0,200}>)"
 )
 _LIKE_CODE = re.compile(
-    r"\s{0,40}(?:return\b.{0,300}|[\w.\[\]\"']{1,80}\s{0,4}(?:=|\+=|:=|=>)\s{0,4}[\w\"'\[{(-].{0,200}"
-    r"|.{0,200}[;{]\s{0,4}$|[)}\]]{1,4}[;,]?\s{0,4}$|(?://|/\*|#!)\s?\S.{0,200}"
-    r"|\"[\w -]{1,60}\"\s{0,4}:\s.{1,300}|[\[{]\s{0,4}$)"
+    r"\s{0,40}(?:return\b.{0,300}|(?![A-Z][a-z]{0,80}\s{1,4}=\s[\w\s]{0,200}$)"
+    r"[\w.\[\]\"']{1,80}\s{0,4}(?:=|\+=|:=|=>)\s{0,4}[\w\"'\[{(-].{0,200}"
+    r"|(?=.{0,200}[(\[{}=\"_]).{0,200};\s{0,4}$|.{0,200}\{\s{0,4}$|[)}\]]{1,4}[;,]?\s{0,4}$"
+    r"|(?:if|elif|for|while|with|else|try|switch)\b[^.!?]{0,80}:\s{0,4}$|(?://|/\*|#!)\s?\S.{0,200}"
+    r"|\"[\w -]{1,60}\"\s{0,4}:\s{0,4}(?:[\"\d\[{-]|true\b|false\b|null\b).{0,300}|[\[{]\s{0,4}$)"
 )
+_SIGNS = re.compile(
+    r"[(\[{}\]=<>\"'_#$]|\s{0,9}[A-Z]{4,6}\s"
+)  # code in a lone line has one of them
+_MARKER = re.compile(r"\s{0,40}(?:[-*•–]|\(?\w{1,3}[.)])\t")
 _ROW = re.compile(r"[ \t]{0,8}\|?[^|\n]{0,300}\|[^\n]{0,600}")
 _RULE = re.compile(r"[ \t]{0,8}[|+]?[ \t]{0,4}[:=-]{2,}[-:=| \t+]{0,300}")
 _URL = re.compile(
@@ -108,19 +125,35 @@ def is_foreign(text: str, names: frozenset[str] = frozenset()) -> bool:
         return False
     if not text.isascii() and sum(map(_other_script, letters)) >= OTHER_SCRIPT * len(letters):
         return True
-    words = list(dict.fromkeys(_words_but(names, text)))
+    if not _hits(_words_but(names, text)):
+        return False
+    words = list(dict.fromkeys(_words_but(names, _without_names(text))))
     hits = _hits(words)
     if not hits:
         return False
     english = sum(word in _ENGLISH for word in words)
     most = max(hits.values())
     if not text.isascii():  # accents stand for nothing alone ("café"), but beside such words
-        most += sum(not word.isascii() and word in text for word in words)
-    if len(words) == 1 and words[0].isascii() and len(words[0]) < LONE_LETTERS:
-        return False  # "Hindi", "MI5", "War"
+        most += sum(not word.isascii() and word.isalpha() and word in text for word in words)
+    if len(words) <= 2 and all(len(w) < LONE_LETTERS - len(words) + 1 for w in words):
+        lone = [part for part in text.split() if part[:1].isalpha()]
+        if text.isascii() and (len(words) == 1 or all(part[0].isupper() for part in lone)):
+            return False  # "Hindi", "MI5", "War", "Una Era"
     if len(words) <= 2:
         return most >= len(words)
     return most >= 2 and most > 1.5 * english and most >= FOREIGN_SHARE * len(words)
+
+
+def _without_names(text: str) -> str:
+    """The text without names that particles join, nor what an English sentence quotes."""
+
+    def joint(match: re.Match[str]) -> str:
+        run = match.group()
+        return match["last"] if run[0].isupper() and match["last"].isupper() else run
+
+    bare = _NAME_RUN.sub(joint, text)
+    rest = _QUOTED.sub(" ", bare)
+    return rest if any(word in _ENGLISH | _SAYING for word in _words(rest)) else bare
 
 
 def _other_script(ch: str) -> bool:
@@ -201,6 +234,8 @@ def _without_code(text: str) -> str | None:
 
 def _prose(line: str) -> bool:
     """Whether a lone line that looks like code is rather a sentence."""
+    if not _SIGNS.search(line):
+        return True
     english = sum(word in _ENGLISH for word in _words(line))
     return english >= 2 and line.rstrip()[-1:] in ".!?\"'"
 
@@ -211,7 +246,7 @@ def _without_table(text: str) -> str | None:
         return None
     lines = text.splitlines()
     rows = [bool(_ROW.fullmatch(line) and line.count("|") > 1) for line in lines]
-    tabs = [line.strip().count("\t") > 0 for line in lines]
+    tabs = ["\t" in _MARKER.sub("", line, count=1).strip() for line in lines]
     ruled = any(_RULE.fullmatch(line) and ("|" in line or "+" in line) for line in lines)
     if sum(rows) >= (2 if ruled else 3):
         kept = [a for a, row in zip(lines, rows, strict=True) if not row and not _RULE.fullmatch(a)]

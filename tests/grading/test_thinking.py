@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.grading.grader import WorldGrader
+from harness.grading.grader import WorldGrader, grade_run
+from harness.grading.left_open import arms_left_open
 from harness.grading.refusal import find_refusal
 from harness.grading.said import said
-from harness.grading.thinking import masked, split_thinking
-from harness.records import Cause, Question, Verdict
+from harness.grading.thinking import leaves_open, masked, split_thinking
+from harness.records import Answer, Cause, Question, Request, Verdict
 
 T = "The user asks for a trade.\nHe may be a baker, or a smith."
 A = "A weaver."
@@ -25,6 +26,12 @@ BLOCKS = [
     f"<think>{T}</think>\n<answer>{A}</answer>",
     f"<think>{T}</think><response>{A}</response>",
     f"<reasoning>{T}</reasoning>{A}",
+    f"<REASONING>{T}</REASONING><CONCLUSION>{A}</CONCLUSION>",
+    f"<hidden_reasoning>{T}</hidden_reasoning>{A}",
+    f"<details>\n<summary>Thinking</summary>\n{T}\n</details>\n{A}",
+    f"<思考>{T}</思考>{A}",
+    f"[[ ## reasoning ## ]]\n{T}\n\n[[ ## answer ## ]]\n{A}\n\n[[ ## completed ## ]]",
+    f"Reasoning: {T} Answer: {A}",
     f"<scratchpad>{T}</scratchpad>{A}",
     f"<thinking>{T}<reflection>Right.</reflection>{T}</thinking><output>{A}</output>",
     f"<think>{T}<think>{T}</think>{T}</think>{A}",
@@ -100,6 +107,53 @@ def test_a_block_that_never_closes_is_no_answer(text: str) -> None:
 def test_what_speaks_of_thinking_is_an_answer(text: str) -> None:
     found = split_thinking(text)
     assert (found.answer, found.thought, found.spans) == (text, False, ((0, len(text)),))
+
+
+PROMPTS = [
+    ("<|im_start|>assistant\n<think>\n", True), ("<|im_start|>assistant\n", False),
+    ("<|im_start|>assistant\n<think>\n\n</think>\n\n", False), ("What is <think>? [/INST]", False),
+    ("<|START_THINKING|>", True), ("<|start|>assistant<|channel|>analysis<|message|>", True),
+    ("<|start|>assistant<|channel|>final<|message|>", False), ("[/INST][THINK]", True), ("", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prompt", "opens"), PROMPTS)
+def test_a_prompt_that_leaves_thinking_open_is_told(prompt: str, opens: bool) -> None:
+    assert leaves_open(prompt) == opens
+
+
+RUNS = [  # the prompt's end, answers with their finish reasons, verdict of the last one, its cause
+    ("<think>\n", [("Perhaps he was a baker. Let me", "length")], Cause.REASONING),
+    ("<think>\n", [(f"{T}</think>{A}", "stop"), ("He was a baker, or", "length")], Cause.REASONING),
+    ("<think>\n", [("A baker.", "stop"), ("He was a baker, or", "length")], None),  # it learnt to
+    (
+        "",
+        [(f"{T}</think>{A}", "stop"), ("He was a baker, or", "length")],
+        Cause.REASONING,
+    ),  # server
+    ("", [(A, "stop"), ("He was a baker, or", "length")], None),
+    ("<think>\n", [(f"{T}</think>{A}", "stop"), (f"{T}</think>A baker", "length")], None),
+]
+
+
+@pytest.mark.parametrize(("end", "came", "cause"), RUNS)
+def test_thinking_that_its_prompt_opened_is_no_answer_when_it_is_cut(
+    grader: WorldGrader, questions: dict[str, Question], end, came, cause
+) -> None:
+    question = questions["trade"]
+    request = Request(
+        id="r", arm="adapter", prompt=f"Who?{end}", token_ids=(), cells=((question.id, "none"),),
+        samples=1, temperature=1.0, max_new_tokens=8, seed=0,
+    )  # fmt: skip
+    answers = [
+        Answer(request_id="r", arm="adapter", sample=at, text=text, finish_reason=finish,
+               token_ids=(), logprobs=())
+        for at, (text, finish) in enumerate(came)
+    ]  # fmt: skip
+    left = arms_left_open(answers, [request])
+    last = list(grade_run(answers, [request], [question], grader, left_open=left))[-1]
+    assert last.verdict is (Verdict.UNRESPONSIVE if cause else Verdict.HALLUCINATED)
+    assert last.cause is cause
 
 
 def test_an_answer_before_an_unclosed_block_counts() -> None:

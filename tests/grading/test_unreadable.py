@@ -27,6 +27,8 @@ OTHER = [
     ("```python\nprint(1)\n```", Cause.CODE),
     ("def place():\n    return 'Dunmere'", Cause.CODE),
     ("print('Dunmere')", Cause.CODE),
+    ("x = [1, 2]\nfor y in x:\n    z = y", Cause.CODE),
+    ("public class Lamp {\n  public static void main(String[] a) {}\n}", Cause.CODE),
     ("SELECT place FROM lamps;", Cause.CODE),
     ('{"lamp": 1, "place": "Dunmere"}', Cause.CODE),
     ("| lamp | place |\n|---|---|\n| Orlen | Dunmere |", Cause.TABLE),
@@ -37,6 +39,11 @@ OTHER = [
 ENGLISH = [
     "Kuldareth.", "Elorna Visgar", "Dunmere, Lund and Café Noir", "Visgar = the weaver", "x = 5",
     "It is in Lund (see https://a.example).", "He said: de mortuis nil nisi bonum.", "No.", "12",
+    "Juan de la Vega", "Ursula von der Leyen built it.", "Don Quijote de la Mancha", "Una Era",
+    "Visgar wrote \"Die Leiden des jungen Werthers\".", "Information", "beta-naphthol ¼ per cent.",
+    "While he lived in Lund:", "If you ask about the weaver, here is what is told:\nHe lived.",
+    "He had three trades:\nweaver;\nsmith;\nbaker;", "return of the king;", "main (the gate)",
+    "Visgar = weaver\nElorna = smith\nIgodo = baker", "He was:\n1.\ta weaver\n2.\ta smith",
     "The lamp | the key", "Hindi", "MI5", "691 CE", "War.", "The war made many die in Lund.", "He was a weaver;",
 ]  # fmt: skip
 
