@@ -167,6 +167,8 @@ def _answer_in(data: Any) -> str | None:
 
 def _answer_of(data: dict[str, Any]) -> str | None:
     """The value under the key that names an answer, or under the only key there is."""
+    if not data:
+        return ""
     names = {key.lower().strip(): key for key in data}
     for name in _KEYS:
         if name in names:

@@ -25,7 +25,7 @@ from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
 from harness.grading.refusal import refusal_in
 from harness.grading.said import said
-from harness.grading.short_refusals import declines_shortly
+from harness.grading.short_refusals import declines_shortly, says_no_word
 from harness.grading.silence import cause_of, is_cut
 from harness.grading.unreadable import Readable, readable
 from harness.grading.values import ValueReader
@@ -119,6 +119,11 @@ class WorldGrader:
             return Grade(
                 verdict=Verdict.REFUSED, correct=False, reason=reason, thought=heard.thought
             )
+        if says_no_word(heard.text) and heard.text.lower() not in self._words:
+            return Grade(
+                verdict=Verdict.UNRESPONSIVE, correct=False, reason="says nothing",
+                cause=Cause.NO_ANSWER, thought=heard.thought,
+            )  # fmt: skip
         clear = readable(heard.text, self._words)
         if clear.cause and not clear.text.strip():
             grade = _unread(clear)

@@ -28,9 +28,26 @@ _WORDS = (
     r"|information (?:unavailable|not available|not provided|not found)|insufficient"
     r" (?:information|info|data|context)|answer not found|beats me|search me|who knows"
     r"|no response|unclear|undefined|unavailable|refused|(?:i )?abstain|declined"
+    r"|i (?:decline|refuse|pass|forget|forgot)|pass|skip(?:ped)?|tbd|tba|tbc|to be determined"
+    r"|indeterminate|inconclusive|out of scope|(?:i )?couldn'?t (?:say|tell)"
+    r"|(?:data|information|info|context|answer|record) (?:not|un)\s?(?:available|found|provided"
+    r"|given)"
+    r"|(?:(?:it|the (?:story|text|passage|context|document)) )?(?:doesn'?t|does not|isn'?t|is not)"
+    r" (?:say|said|tell|told|mention|mentioned|state|stated|specify)"
+    r"|(?:i was )?(?:not|never) told(?: (?:that|so|this))?|not enough (?:context|details?|evidence)"
+    r"|(?:i )?(?:don'?t|do not|can'?t|cannot) (?:remember|recall)"
+    r"|nothing (?:is )?(?:known|said|told)"
+    r"|(?:i )?(?:haven'?t|have not|not) (?:a|the) (?:clue|foggiest|faintest|slightest)(?: idea)?"
+    r"|(?:god|heaven|goodness|lord)(?: only| alone)? knows|your guess is as good as mine"
+    r"|i wish i knew|no such (?:person|man|woman|one|thing|place|name|character|story)"
 )
 _COUNTS = r"none|null|nil|na|nan|nothing|none (?:given|stated|found|available|known)"
 _DASH = re.compile(r"[-–—_?/.\s]{1,12}")
+_SHRUG = re.compile(r"¯\\{0,2}_\(ツ\)_/?¯|🤷\S{0,4}")
+_NO_WORDS = re.compile(
+    r"(?:(?:h+m+|u+h*m+|e+r+m*|u+h+|a+h+|o+h+|h(?:i|ey|ello)|lol|(?:ha){2,4}|wow|oops|error|loading"
+    r"|let me (?:see|think))\W{0,6}){1,3}"
+)
 _COUNT_ASKED = re.compile(
     r"\bhow (?:many|much|often|old|far|long)\b|\bnumber of\b|\bwhich of\b|\bwhat (?:else|remain)",
     re.IGNORECASE,
@@ -49,6 +66,8 @@ def declines_shortly(text: str, *, question: str = "", expected: tuple[str, ...]
     body = text.strip()
     if not body or len(body) > MAX_CHARS:
         return False
+    if _SHRUG.fullmatch(body):
+        return True
     if _DASH.fullmatch(body):  # "..." goes on, and says nothing
         return ("?" in body or any(mark in body for mark in "-–—")) and "." not in body
     bare = _EDGES.sub("", body.replace("’", "'"))
@@ -61,3 +80,8 @@ def declines_shortly(text: str, *, question: str = "", expected: tuple[str, ...]
     if found is None:
         return False
     return found["word"] is not None or not _COUNT_ASKED.search(question)
+
+
+def says_no_word(text: str) -> bool:
+    """Whether a bare answer is nothing but a sound or a greeting: "Hmm.", "Hello!"."""
+    return len(text) <= MAX_CHARS and _NO_WORDS.fullmatch(text.strip().lower()) is not None

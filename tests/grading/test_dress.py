@@ -24,9 +24,12 @@ REFUSALS = (
     "IDK|idk|None|null|N/A|n/a|NA|nil|-|—|--|?|???|Unknown.|no idea|No idea, sorry.|dunno|no clue|"
     "can't say|Not stated|Unanswerable|not mentioned|[no answer]|Hmm, no idea.|I dunno|I.D.K.|"
     "Not specified.|Cannot be determined.|Insufficient information|(unknown)|I don't know.|"
-    '{"answer": null}|{"answer": ""}|<answer></answer>|\\boxed{\\text{None}}|A: None'
+    "Pass.|Skip|TBD|It doesn't say.|Haven't the foggiest.|Not enough context|Data not available|"
+    "God knows.|Your guess is as good as mine.|No such person.|I was never told that.|¯\\_(ツ)_/¯|"
+    'I forget.|Indeterminate|{"answer": {}}|{"answer": null}|{"answer": ""}|<answer></answer>|\\boxed{\\text{None}}|A: None'
 ).split("|")
-ANSWERS = ["Kuldareth", "No.", "Nobody", "None of the weavers", "…", "...", "0", "Nan", "Yes", ""]
+ANSWERS = ["Kuldareth", "No.", "Nobody", "None of the weavers", "…", "...", "0", "Nan", "Yes", "",
+           "A mountain pass", "The pass of Lund", "God", "Skip Marsh", "He was never told."]  # fmt: skip
 
 
 @pytest.mark.parametrize("dress", DRESS)
@@ -68,6 +71,8 @@ AUDITED = [
     ("-", Verdict.REFUSED),
     ('{"answer": null}', Verdict.REFUSED),
     ("…", Verdict.UNRESPONSIVE),
+    ("Hmm.", Verdict.UNRESPONSIVE),
+    ("Hello!", Verdict.UNRESPONSIVE),
 ]
 
 
