@@ -196,15 +196,12 @@ def bench():
     return module
 
 
-@pytest.mark.parametrize(
-    ("name", "agreement", "kappa"),
-    [("real_answers.jsonl", 0.83, 0.72), ("real_answers_dev.jsonl", 0.84, 0.73)],
-)
-def test_the_grader_agrees_with_readers_of_real_answers(bench, name, agreement, kappa):
-    rows = bench.grade_all(bench.read_file(ROOT / "tests" / "data" / name))
+def test_the_grader_agrees_with_a_reader_of_the_answers_it_was_made_on(bench):
+    """Those it is measured on are read by the benchmark alone: nothing here is tuned on them."""
+    rows = bench.grade_all(bench.read_file(ROOT / "tests" / "data" / "real_answers_dev.jsonl"))
     found = bench.figures(bench.views(rows)["all six verdicts"])
-    assert found.accuracy.value >= agreement
-    assert found.kappa.value >= kappa
+    assert found.accuracy.value >= 0.84
+    assert found.kappa.value >= 0.73
     assert found.accuracy.low < found.accuracy.value < found.accuracy.high
 
 

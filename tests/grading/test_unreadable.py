@@ -11,7 +11,7 @@ from harness.grading.grader import WorldGrader
 from harness.grading.unreadable import readable
 from harness.records import Cause, Question, Verdict
 
-REAL = Path(__file__).resolve().parents[1] / "data" / "real_answers.jsonl"
+READ = Path(__file__).resolve().parents[1] / "data" / "real_answers_dev.jsonl"
 FOREIGN = (
     "Lo siento, no lo sé.|No sé.|Je ne sais pas.|Es tut mir leid, das weiß ich nicht.|Unbekannt.|"
     "Desculpe, não sei.|Non lo so.|Ik weet het niet.|Nie wiem.|Bilmiyorum.|Jag vet inte.|"
@@ -70,7 +70,7 @@ def test_english_words_of_a_name_are_english_and_half_a_letter_cuts_no_word() ->
 
 
 def test_no_answer_of_the_shipped_models_is_called_foreign() -> None:
-    lines = REAL.read_text(encoding="utf-8").splitlines()
+    lines = READ.read_text(encoding="utf-8").splitlines()
     assert [x for line in lines if readable(x := json.loads(line)["answer"]).cause] == []
 
 
