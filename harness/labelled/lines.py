@@ -162,5 +162,5 @@ def _kind(value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, int | float):
         return "a number" if isinstance(value, int) else f"the number {value}"
-    names = {str: "a text", list: "a list", dict: "an object"}
+    names: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
     return names.get(type(value), type(value).__name__)

@@ -227,12 +227,16 @@ def _tensors(entries: Any, path: Path, *, start: int, size: int) -> dict[str, Te
     return found
 
 
+def _are_counts(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in values
+    )
+
+
 def _tensor(name: str, entry: Any, path: Path, *, start: int) -> Tensor:
-    whole = all(
-        isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        for key in ("shape", "data_offsets")
-        for value in (entry.get(key) if isinstance(entry.get(key), list) else [None])
-    ) if isinstance(entry, dict) else False  # fmt: skip
+    whole = isinstance(entry, dict) and all(
+        _are_counts(entry.get(key)) for key in ("shape", "data_offsets")
+    )
     if not whole or len(entry["data_offsets"]) != 2 or not isinstance(entry.get("dtype"), str):
         raise ValueError(f"its header tells no format, shape and place of '{name[:80]}'")
     begin, end = entry["data_offsets"]

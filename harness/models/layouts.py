@@ -147,7 +147,8 @@ def _look(folder: Path) -> tuple[list[Path], list[Path], list[Path], list[Path]]
 
 def _entries(folder: Path, left: Iterator[int]) -> tuple[list[Path], list[Path]]:
     """Files and folders in a folder; links to folders are not followed."""
-    files, folders = [], []
+    files: list[Path] = []
+    folders: list[Path] = []
     try:
         for path in folder.iterdir():
             if next(left, None) is None:
