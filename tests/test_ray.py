@@ -166,8 +166,15 @@ def test_a_shard_that_always_fails_is_one_error_and_all_done_are_kept(
 ):
     tries = tmp_path / "tries"
 
+    further = tmp_path / "further"
+
     def failing(asked: Request, sample: int) -> str:
+        if asked.id == "g":
+            further.touch()
         if asked.id == "c":
+            until = time.monotonic() + 60
+            while not further.exists() and time.monotonic() < until:  # the shard before g is done
+                time.sleep(0.05)
             with tries.open("a") as file:
                 file.write("x")
             if way == "dies":
