@@ -262,6 +262,8 @@ def _adapter(folder: Path) -> Path:
     base.mkdir()
     adapter.mkdir()
     (base / "config.json").write_text(json.dumps({"max_position_embeddings": 4096}))
+    no_tensors = (2).to_bytes(8, "little") + b"{}"
+    (base / "model.safetensors").write_bytes(no_tensors)
     config = {"base_model_name_or_path": str(base), "peft_type": "LORA"}
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     return adapter
