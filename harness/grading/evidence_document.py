@@ -138,13 +138,13 @@ def _bigrams(names: Sequence[str], near: Mapping[str, Sequence[tuple[int, int]]]
     pairs = list(pairwise(names))
     if not pairs:
         return float(names[0] in near)
-    found = 0
-    for one, two in pairs:
-        there = near.get(two, ())
-        found += any(
-            a == b and 0 < abs(x - y) <= _NEAR for a, x in near.get(one, ()) for b, y in there
-        )
-    return found / len(pairs)
+    steps = [step for step in range(-_NEAR, _NEAR + 1) if step]
+    places = {name: set(near.get(name, ())) for name in set(names)}
+    met = {}
+    for pair in dict.fromkeys(pairs):
+        few, many = sorted((places[one] for one in pair), key=len)
+        met[pair] = any((sentence, word + step) in many for sentence, word in few for step in steps)
+    return sum(met[pair] for pair in pairs) / len(pairs)
 
 
 def _by_prefix(
