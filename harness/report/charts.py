@@ -31,6 +31,8 @@ ALL_SUITES = "all suites"
 WIDTH_PX = 720
 MOST_COLUMNS = 160  # of the heat map; beyond it neighbours are averaged
 INK = "#333333"
+# Pixels; on the left some for labels in a wider font than the one they were measured in.
+_PADDING = {"left": 18, "top": 4, "right": 4, "bottom": 4}
 
 
 def verdict_bars(summary: Mapping[str, Any]) -> str:
@@ -257,11 +259,13 @@ def _svg(chart: alt.TopLevelMixin) -> str:
     import vl_convert
 
     font = "system-ui, sans-serif"
-    styled = chart.configure(background="transparent", font=font, padding=4)
+    styled = chart.configure(background="transparent", font=font, padding=_PADDING)
     styled = styled.configure_view(stroke=None)
     styled = styled.configure_axis(grid=False, labelFontSize=12, titleFontSize=12,
                                    titleFontWeight="normal", labelLimit=160)  # fmt: skip
-    styled = styled.configure_legend(orient="top", labelFontSize=12, symbolStrokeWidth=1.5)
+    styled = styled.configure_legend(
+        orient="top", labelFontSize=12, symbolStrokeWidth=1.5, columnPadding=18, offset=14
+    )
     styled = styled.configure_title(anchor="start", fontSize=12, fontWeight=600, offset=5)
     spec = styled.to_dict()
     return str(vl_convert.vegalite_to_svg(spec))
