@@ -15,6 +15,7 @@ from typing import Any
 MAX_BYTES = 1 << 30  # of one JSON document
 MAX_DEPTH = 100  # of nesting
 MAX_DIGITS = 320  # of one number; the largest float has 309
+_TOO_LONG = re.compile(r"value has (\d+) digits")
 # A key of very many parts, which tomllib reads in a time that grows with their square.
 _MANY_PARTS = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){500}")
 
@@ -50,9 +51,12 @@ def parse_toml(text: str, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         data = tomllib.loads(text, parse_float=_finite)
     except RecursionError:
         raise ValueError(f"nested deeper than {max_depth}") from None
-    except ValueError as error:  # also of an integer too long for Python
-        raise ValueError(f"not valid TOML: {error}") from None
+    except ValueError as error:
+        digits = _TOO_LONG.search(str(error))  # Python's own words for such an integer
+        told = f"a number of {int(digits[1]):,} digits" if digits else f"not valid TOML: {error}"
+        raise ValueError(told) from None
     check_depth(data, max_depth)
+    _check_integers(data)
     return data
 
 
@@ -67,6 +71,15 @@ def check_depth(data: Any, most: int = MAX_DEPTH) -> None:
         level = [
             value for one in inner for value in (one.values() if isinstance(one, dict) else one)
         ]
+
+
+def _check_integers(data: Any) -> None:
+    """Raise ValueError where plain data, not deep, hold an integer of over `MAX_DIGITS`."""
+    if isinstance(data, dict | list):
+        for value in data.values() if isinstance(data, dict) else data:
+            _check_integers(value)
+    elif isinstance(data, int) and abs(data) >= 10**MAX_DIGITS:  # also of 0x, 0o and 0b
+        raise ValueError(f"a number of over {MAX_DIGITS} digits")
 
 
 def _whole(digits: str) -> int:
