@@ -31,7 +31,14 @@ from harness.models.needs import free_memory_gib, measure
 from harness.models.nets import blamed_on
 from harness.models.quiet import quiet
 from harness.models.registry import base_folder, context_of
-from harness.models.saved import Saved, require_loader, saved_form, settle
+from harness.models.saved import (
+    BITSANDBYTES,
+    hold_to,
+    mended_config,
+    require_loader,
+    saved_form,
+    settle,
+)
 from harness.models.shapes import check_texts, read_model_config, refuse_odd_files
 from harness.models.stops import Stops
 from harness.models.template import encode_prompt, install_template
@@ -321,7 +328,7 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
         options["quantization_config"] = quantisation_config(spec, dtype)
     with blamed_on(f"{folder}: cannot be loaded"):
         if saved.mended:
-            options["config"] = _mended_config(folder, saved)
+            options["config"] = mended_config(folder, saved)
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -338,20 +345,9 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
             f"{folder}: its files lack {len(missing)} of the weights its config asks for "
             f"({missing[0]}, ...): fetch or save the model again"
         )
+    if saved.quantisation in BITSANDBYTES:
+        hold_to(model, dtype)
     return model
-
-
-def _mended_config(folder: Path, saved: Saved) -> Any:
-    """The configuration of a model, with the quantization_config that its weights ask for."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    for part in (config, config.get_text_config(decoder=True)):
-        if hasattr(part, "quantization_config"):
-            del part.quantization_config
-    if saved.config is not None:
-        config.quantization_config = dict(saved.config)
-    return config
 
 
 def quantisation_config(spec: ModelSpec, dtype: Any) -> Any:

@@ -16,7 +16,7 @@ from harness.models.headers import form_of, main_dtype, nested, read_headers
 from harness.models.shapes import CONFIG, read_model_config
 from harness.specs import ModelSpec
 
-_BITSANDBYTES = ("nf4", "fp4", "int8")
+BITSANDBYTES = ("nf4", "fp4", "int8")
 _DEFAULT_TYPE = "fp4"  # of bitsandbytes' 4 bits, where a config names none
 # Ways of quantising that leave no weight in 16 bits where they were at work: with plain
 # weights, their config is left over from before a merge.
@@ -59,7 +59,7 @@ def saved_form(folder: Path) -> Saved:
         if stated is None:
             return Saved(quantisation=None, double=False, config=None)
         return _left_over(folder, method, main_dtype(held), stated)
-    if form in _BITSANDBYTES:
+    if form in BITSANDBYTES:
         return _mended(folder, form, stated, double=nested(held))
     if form == "packed" and method not in (None, "bitsandbytes"):
         form = str(method)
@@ -93,7 +93,7 @@ def settle(spec: ModelSpec, folder: Path) -> ModelSpec:
 
 def require_loader(folder: Path, saved: Saved) -> None:
     """Raise ModelError where what is needed to read this form of weights is not here."""
-    if saved.quantisation in (None, *_BITSANDBYTES):
+    if saved.quantisation in (None, *BITSANDBYTES):
         return
     import torch
     from transformers.quantizers.auto import AutoHfQuantizer
@@ -108,6 +108,38 @@ def require_loader(folder: Path, saved: Saved) -> None:
             f"{first_line(error)}. Install what it asks for, name the model in 16 bits that it "
             "was made from, or serve it (vllm serve, llama-server) and audit openai:http://..."
         ) from None
+
+
+def mended_config(folder: Path, saved: Saved) -> Any:
+    """The configuration of a model, with the quantization_config that its weights ask for."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    for part in (config, config.get_text_config(decoder=True)):
+        if hasattr(part, "quantization_config"):
+            del part.quantization_config
+    if saved.config is not None:
+        config.quantization_config = dict(saved.config)
+    return config
+
+
+def hold_to(model: Any, dtype: Any) -> None:
+    """Have a model that was saved quantised by bitsandbytes compute in `dtype` throughout.
+
+    transformers leaves what a saved model did not quantise (embeddings, norms, head) in the
+    precision of its file, and its products in that of its config: mixed, they do not multiply.
+    """
+    import torch
+    from bitsandbytes import nn
+
+    plain = (torch.float32, torch.bfloat16, torch.float16)
+    for tensor in (*model.parameters(), *model.buffers()):
+        packed = isinstance(tensor, nn.Params4bit | nn.Int8Params)
+        if not packed and tensor.dtype in plain:
+            tensor.data = tensor.data.to(dtype)
+    for module in model.modules():
+        if isinstance(module, nn.Linear4bit):
+            module.compute_dtype, module.compute_type_is_set = dtype, True
 
 
 def _stated(config: dict[str, Any]) -> dict[str, Any] | None:

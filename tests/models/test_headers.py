@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import ModelError
+from harness.models.folding import fold_adapter
 from harness.models.headers import read_header, read_headers
 from harness.models.loading import load_model
 from harness.models.registry import resolve_model
@@ -191,6 +192,49 @@ def test_saved_four_bits_are_called_by_their_type_and_compute_by_it(kind, stated
         first = getattr(loaded.model.model.layers[0].self_attn, name)
         assert linear.weight.quant_state.quant_type == kind
         assert bool((linear.weight.data == first.weight.data).all())
+
+
+def saved_in_bits(base: Path, folder: Path, *, bits: int, drop: str = "") -> Path:
+    """`base` as people save it: read in bfloat16, quantised, and written with its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    how = BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8)
+    AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.bfloat16, quantization_config=how
+    ).save_pretrained(folder)
+    for path in base.glob("tokenizer*"):
+        shutil.copy(path, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"].pop(drop, None)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("bits", "drop", "kind"),
+    [(4, "", "fp4"), (4, "bnb_4bit_quant_type", "fp4"), (8, "", "int8")],
+)
+def test_what_was_saved_from_bfloat16_computes_in_one_precision(
+    bits, drop, kind, llama, adapter, tmp_path
+):
+    import torch
+
+    folder = saved_in_bits(llama, tmp_path / "saved", bits=bits, drop=drop)
+    for spec, put_on in (
+        (resolve_model(str(folder), as_is=True), None),
+        (resolve_model(str(adapter), base=str(folder)), adapter),
+    ):
+        for fold in (False, True):
+            loaded = load_model(spec, adapter=put_on)
+            assert (loaded.identity["quantisation"], loaded.identity["machine"]["dtype"]) == (
+                kind, "float32",
+            )  # fmt: skip
+            if fold:
+                fold_adapter(loaded)
+            with torch.no_grad():
+                logits = loaded.model(input_ids=torch.tensor([[1, 5, 9]])).logits
+            assert logits.dtype == torch.float32 and bool(logits.isfinite().all())
 
 
 def header(entry: object, *, body: bytes = b"", length: int | None = None) -> bytes:
