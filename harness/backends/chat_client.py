@@ -240,7 +240,8 @@ class ChatClient:
             except openai.APIConnectionError as error:
                 why = self._of_the_connection(error.__cause__ or error)
             except UnusableError as error:
-                why = str(error)
+                came = self._words(raw.http_response, 200)
+                why = f"{error}{came and '; it holds: '}{came}"
             if status and 300 <= status < 500 and status not in _TRIED_AGAIN:
                 raise self._refusal(label, status, why, words, of_key=of_key)
             if asked_s is not None and asked_s > LONGEST_WAIT_S:

@@ -130,7 +130,7 @@ def told_words(data: Any) -> str:
     if not isinstance(found, dict):
         return _compact(found)
     said = next((found[key] for key in ("message", "detail", "error", "msg", "title")
-                 if found.get(key)), None)  # fmt: skip
+                 if found.get(key) and found[key] is not True), None)  # fmt: skip
     if said is None:
         return _compact(found)
     words = said if isinstance(said, str) else _compact(said)
@@ -162,11 +162,13 @@ def _raise_error(data: Any, clean: Clean) -> None:
 
 
 def _error_of(data: Any) -> Any:
-    """The error that an object holds or is, None where it is none."""
+    """The error that an object, or a list of one, holds or is; None where it is none."""
+    if isinstance(data, list) and len(data) == 1:  # Gemini's
+        data = data[0]
     if not isinstance(data, dict):
         return None
     if data.get("error"):
-        return data["error"]
+        return data if data["error"] is True else data["error"]
     if data.get("object") == "error" or data.get("type") == "error":
         return data
     is_reply = "choices" in data or isinstance(data.get("message"), dict)

@@ -103,6 +103,8 @@ TRIED_AGAIN = {
                                  "metadata": {"raw": "Provider is overloaded"}}},
     "an object": {"object": "error", "message": "Provider is overloaded", "code": 429},
     "detail": {"detail": "Provider is overloaded"},
+    "in a list": [{"error": BUSY | {"status": "RESOURCE_EXHAUSTED"}}],
+    "a flag": {"error": True, "message": "Provider is overloaded", "code": 429},
 }  # fmt: skip
 
 
@@ -111,6 +113,19 @@ def test_an_error_with_status_200_is_tried_again_and_told_in_its_words(serve, sh
     told, count = asked(serve, 200, TRIED_AGAIN[shape])
     assert count == 2 and "Provider is overloaded" in str(told.value)
     assert any(code in str(told.value) for code in ("429", "502", "rate_limit", "HTTP 200"))
+
+
+def test_what_came_in_place_of_an_answer_is_shown(serve):
+    """Servers have ways of their own to say what went wrong: their words are not lost."""
+    for body, said in (
+        ({"choices": None, "base_resp": {"status_msg": "no balance"}}, "no balance"),
+        ({"status": "error", "reason": "model not loaded"}, "model not loaded"),
+        ({"choices": [{"text": "of another endpoint"}]}, "of another endpoint"),
+        (b"<html><title>Log in to the gateway</title></html>\x1b[31m", "Log in to the gateway"),
+        (b'data: {"choices": [{"delta": {}}]}', "delta"),
+    ):
+        told, count = asked(serve, 200, body)
+        assert count == 2 and said in str(told.value) and "\x1b" not in str(told.value)
 
 
 def test_an_error_with_status_200_that_stays_is_asked_once(serve):
