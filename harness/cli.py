@@ -246,13 +246,16 @@ def build_story(
     """Generate a story from a seed and write it where built things go."""
     from harness.paths import home
     from harness.world.generator import generate_world
-    from harness.world.story import write_story
+    from harness.world.story import generated_seed, write_story
 
-    kind, _, seed = story.partition("/")
-    if kind != "generated" or not seed.isdecimal():
-        raise UsageError(f"'{story}' cannot be generated: say generated/<whole number>")
-    folder = home() / "stories" / f"generated-{int(seed)}"
-    write_story(generate_world(int(seed), people=people), folder)
+    seed = generated_seed(story)
+    if seed is None:
+        raise UsageError(
+            f"'{story[:80]}' cannot be generated: say generated/<whole number>, "
+            "of at most 18 digits"
+        )
+    folder = home() / "stories" / f"generated-{seed}"
+    write_story(generate_world(seed, people=people), folder)
     typer.echo(str(folder))
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.bert import LoneBert, can_read
 from harness.errors import ModelError
+from harness.paths import expanded
 
 if TYPE_CHECKING:
     import numpy
@@ -238,7 +239,7 @@ class Entailment:
 
         logging.disable_progress_bar()
         model_id, _, revision = name.partition("@")
-        folder = Path(name).expanduser()
+        folder = expanded(name)
         if name.startswith(("/", ".", "~")) and not folder.is_dir():
             raise ModelError(f"--nli {name}: no such folder; name one, or an id on a hub")
         self.name = folder.name if folder.is_dir() else name

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness.errors import UsageError
+
 PACKAGE = Path(__file__).resolve().parent
 CLONE = PACKAGE.parent
 
@@ -19,11 +21,27 @@ def data_folder(name: str) -> Path:
     return CLONE / name if in_clone() else PACKAGE / "_data" / name
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with its `~`; as it was typed where that is nobody's home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def home() -> Path:
-    """Where built things go: $BORDOR_HOME, `fixtures/built/` in a clone, else the user's cache."""
+    """Where built things go: $BORDOR_HOME, `fixtures/built/` in a clone, else the user's cache.
+
+    Raises UsageError for a home of nobody, in whose place a folder `~name` would be made.
+    """
     named = os.environ.get("BORDOR_HOME")
     if named:
-        return Path(named).expanduser()
+        folder = expanded(named)
+        if str(folder).startswith("~"):
+            raise UsageError(
+                f"BORDOR_HOME: '{named}' is nobody's home: write the folder out, from / on"
+            )
+        return folder
     if in_clone():
         return CLONE / "fixtures" / "built"
     from platformdirs import user_cache_path

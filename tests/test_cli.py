@@ -200,3 +200,34 @@ def test_a_warning_does_not_steer_the_terminal(capsys, monkeypatch):
 def test_a_path_that_no_encoding_has_is_shown_as_it_can_be(tmp_path):
     done = bordor("ls", "--out", f"{tmp_path}/\udcff")
     assert done.exit_code == 0 and "\\udcff" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "~no-such-user/a", "b"),
+        ("gate", "~no-such-user/a", "b"),
+        ("audit", "~no-such-user/a"),
+        ("audit", "storylm-4m-4bit", "--story", "~no-such-user/a", "--dry-run"),
+    ],
+)
+def test_a_path_in_a_home_of_nobody_is_named(words, tmp_path):
+    ended = bordor(*words, "--out", tmp_path)
+    assert ended.exit_code in (1, 2) and isinstance(ended.exception, SystemExit)
+    assert "~no-such-user/a" in ended.output
+
+
+@pytest.mark.parametrize("seed", ["9" * 19, "9" * 5000, "²", "-1", ""])
+def test_a_seed_that_is_no_number_of_18_digits_is_refused(seed):
+    for words in (("build", "story"), ("suites", "--story")):
+        ended = bordor(*words, f"generated/{seed}")
+        assert ended.exit_code in (1, 2) and isinstance(ended.exception, SystemExit)
+        assert "generated/" in ended.output
+
+
+def test_bordor_home_of_nobody_is_named_and_no_folder_of_that_name_is_made(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BORDOR_HOME", "~no-such-user/built")
+    ended = bordor("build", "story", "generated/3")
+    assert ended.exit_code == 2 and "BORDOR_HOME: '~no-such-user/built'" in ended.output
+    assert not list(tmp_path.iterdir())

@@ -122,11 +122,12 @@ def one_run(
 def _run_of(ref: str, asked: Asked) -> Path | None:
     """The run that `ref` names; None where it must be a model. Raises UsageError for neither."""
     from harness.models.registry import list_models
+    from harness.paths import expanded
     from harness.store import looks_like_run
 
     if looks_like_run(Path(ref)):
         return Path(ref)
-    if ref in list_models() or Path(ref).expanduser().is_dir():
+    if ref in list_models() or expanded(ref).is_dir():
         return None
     found = fitting_runs(ref, asked.out)
     if found:

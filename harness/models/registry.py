@@ -29,7 +29,7 @@ from harness.models.shapes import (
     read_model_config,
     refuse_odd_files,
 )
-from harness.paths import data_folder, home
+from harness.paths import data_folder, expanded, home
 from harness.specs import QUANTISATIONS, ModelSpec, did_you_mean, load_toml
 
 __all__ = [
@@ -83,9 +83,9 @@ def resolve_model(
         )
     if ref in list_models():
         spec = _shipped(ref)
-    elif is_folder(_expanded(ref)):
-        spec = _from_folder(_expanded(ref).resolve(), base, typed=Path(ref))
-    elif is_hub_id(ref.partition("@")[0]) and not _expanded(ref).is_file():
+    elif is_folder(expanded(ref)):
+        spec = _from_folder(expanded(ref).resolve(), base, typed=Path(ref))
+    elif is_hub_id(ref.partition("@")[0]) and not expanded(ref).is_file():
         spec = _from_hub(ref, base, fetch)
     else:
         raise _unknown(ref)
@@ -112,7 +112,7 @@ def base_folder(spec: ModelSpec) -> Path | None:
             f"{spec.name}: this needs the weights, and a model on a server shows none: "
             "name a model from 'bordor models', a folder or a hub id"
         )
-    path = Path(spec.base).expanduser()
+    path = expanded(spec.base)
     if path.is_absolute():
         if not path.is_dir():
             raise ModelError(f"{spec.name}: its base folder {path} does not exist")
@@ -139,14 +139,6 @@ def _as_is(spec: ModelSpec) -> ModelSpec:
     if spec.quantisation_source == "assumed":
         update["quantisation"] = "none"
     return spec.model_copy(update=update)
-
-
-def _expanded(ref: str) -> Path:
-    """A typed path with its `~`; as it is where that is nobody's home."""
-    try:
-        return Path(ref).expanduser()
-    except RuntimeError:
-        return Path(ref)
 
 
 def _shipped(name: str) -> ModelSpec:
@@ -319,7 +311,7 @@ def _local_base(base: str, adapter: Path) -> Path | None:
 
 def on_hub(spec: ModelSpec) -> bool:
     """Whether the spec's base is a hub id, and no folder or name."""
-    return "/" in spec.base and not Path(spec.base).expanduser().is_absolute()
+    return "/" in spec.base and not expanded(spec.base).is_absolute()
 
 
 def names_base(adapter: Path, spec: ModelSpec) -> bool | None:
@@ -352,7 +344,7 @@ def context_of(config: dict[str, Any]) -> int:
 
 def _unknown(ref: str) -> ModelError | UsageError:
     """The error for what is neither a name, a folder nor a hub id; a file among them."""
-    path = _expanded(ref)
+    path = expanded(ref)
     try:
         there = path.exists()
     except (OSError, ValueError):

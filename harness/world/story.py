@@ -16,13 +16,13 @@ from pathlib import Path
 
 from harness.errors import SpecError, StoryError
 from harness.files import Unreadable, read_text
-from harness.paths import data_folder, home
+from harness.paths import data_folder, expanded, home
 from harness.records import Entity, Fact, Passage, Relation
 from harness.specs import StoryFile, WrittenQuestionSpec, did_you_mean, load_toml
 from harness.world.check import check_questions, check_world
 from harness.world.graph import World, load_relations, relation_from_spec
 
-_GENERATED = re.compile(r"generated/(\d+)")
+_GENERATED = re.compile(r"generated/([0-9]{1,18})")
 _HEADING = re.compile(r"#{1,6}\s")
 _COMMENT = re.compile(r"<!--(.*?)-->")
 _ROW = ("id", "subject", "relation", "object")
@@ -40,7 +40,7 @@ def load_story(ref: str) -> World:
     if folder is None:
         from harness.world.generator import generate_world
 
-        return generate_world(_seed(ref))
+        return generate_world(int(ref.removeprefix("generated/")))
     return _read(folder)[0]
 
 
@@ -73,23 +73,28 @@ def write_story(world: World, folder: Path) -> None:
     _replace(folder / "story.toml", _toml(world))  # last: with it the folder counts as a story
 
 
-def _seed(ref: str) -> int:
-    return int(ref.removeprefix("generated/"))
+def generated_seed(ref: str) -> int | None:
+    """The seed of `generated/<seed>`, of at most 18 digits; None for any other reference."""
+    match = _GENERATED.fullmatch(ref)
+    return int(match[1]) if match else None
 
 
 def _folder(ref: str) -> Path | None:
     """The folder of the story `ref`, or None for a generated world that was never built."""
     shipped = data_folder("fixtures") / "stories"
-    if _GENERATED.fullmatch(ref):
+    if generated_seed(ref) is not None:
         built = home() / "stories" / ref.replace("/", "-")
         return built if (built / "story.toml").is_file() else None
-    for folder in (shipped / ref, Path(ref).expanduser()):
+    for folder in (shipped / ref, expanded(ref)):
         if (folder / "story.toml").is_file():
             return folder
-    if Path(ref).expanduser().is_dir():
+    if expanded(ref).is_dir():
         raise StoryError(f"{ref}: this folder holds no story.toml; a story needs one")
     if ref.startswith("generated"):
-        raise StoryError(f"'{ref}' names no story: a generated one is 'generated/<whole number>'")
+        raise StoryError(
+            f"'{ref}' names no story: a generated one is 'generated/<whole number>', "
+            "of at most 18 digits"
+        )
     known = sorted(path.parent.name for path in shipped.glob("*/story.toml"))
     raise StoryError(
         f"there is no story '{ref}'{did_you_mean(ref, known) or '.'} Shipped: "

@@ -210,9 +210,9 @@ def _of_bytes(draw: st.DrawFn, text: str) -> Damaged:
 # Words of a command line: none of them names anything that is there.
 ODD_WORDS = (
     "", " ", "-", "--", "-1", "0", "1", "x", "1e999", "nan", "inf", "-inf", "9" * 400, "1.5", "None",
-    "--help-me", "a,b", ",", ",,", "*", "/", ".", "..", "/dev/null/x", "no/such/place", "~nobody/x",
+    "--help-me", "a,b", ",", ",,", "*", "/", ".", "..", "/dev/null/x", "no/such/place", "~no-such-user/x",
     "\x00", "\n", "\u202e\x1b[2J", "\udcff", "x" * 300, "x/" * 2000, "openai:", "openai:http://",
     "openai:http://127.0.0.1:9/v1#", "openai:ftp://h#m", "openai:http://[::1#m", "generated/",
-    "generated/x", "generated/-1", "%s%n", "{}", "@file", "a b", "é☃",
+    "generated/x", "generated/-1", "generated/" + "9" * 5000, "%s%n", "{}", "@file", "a b", "é☃",
 )  # fmt: skip
 odd_words = st.sampled_from(ODD_WORDS)
