@@ -15,9 +15,9 @@ from typing import Any
 MAX_BYTES = 1 << 30  # of one JSON document
 MAX_DEPTH = 100  # of nesting
 MAX_DIGITS = 320  # of one number; the largest float has 309
-_TOO_LONG = re.compile(r"value has (\d+) digits")
 # A key of very many parts, which tomllib reads in a time that grows with their square.
 _MANY_PARTS = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){500}")
+_LONG = re.compile(rf"\d[\d_]{{{MAX_DIGITS},}}+")
 
 
 def parse_json(text: str | bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
@@ -51,9 +51,8 @@ def parse_toml(text: str, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         data = tomllib.loads(text, parse_float=_finite)
     except RecursionError:
         raise ValueError(f"nested deeper than {max_depth}") from None
-    except ValueError as error:
-        digits = _TOO_LONG.search(str(error))  # Python's own words for such an integer
-        told = f"a number of {int(digits[1]):,} digits" if digits else f"not valid TOML: {error}"
+    except ValueError as error:  # also of an integer too long for Python
+        told = f"not valid TOML: {error}" if "Exceeds" not in str(error) else _long_number(text)
         raise ValueError(told) from None
     check_depth(data, max_depth)
     _check_integers(data)
@@ -80,6 +79,15 @@ def _check_integers(data: Any) -> None:
             _check_integers(value)
     elif isinstance(data, int) and abs(data) >= 10**MAX_DIGITS:  # also of 0x, 0o and 0b
         raise ValueError(f"a number of over {MAX_DIGITS} digits")
+
+
+def _long_number(text: str) -> str:
+    """Which number of a TOML document is too long, and where."""
+    found = _LONG.search(text)
+    if found is None:
+        return "a number of too many digits"
+    line = text.count("\n", 0, found.start()) + 1
+    return f"a number of {len(found.group()):,} digits (at line {line})"
 
 
 def _whole(digits: str) -> int:

@@ -84,10 +84,7 @@ def _parsed(raw: bytes, where: str) -> Any:
 def _refuse_other(data: dict[str, Any], where: str, path: Path) -> None:
     found = format_of(data)
     if found is not None:
-        raise SpecError(
-            f"{where}: this is {found.name}, which is not read; convert it and hand over "
-            f"answers.jsonl: {found.command(str(path))}"
-        )
+        raise SpecError(f"{where}: {found.refusal(str(path))}")
 
 
 def _logged(data: Any, where: str, path: Path, number: int) -> Logged:

@@ -32,10 +32,22 @@ HARNESSES = [
     ("OpenAI messages", {"messages": CHAT}),
     ("ShareGPT", {"conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": A}]}),
     ("promptfoo results", {"vars": {"question": Q}, "response": {"output": A}}),
-    ("prompts and responses", {"prompt": Q, "response": A}),
-    ("prompts and completions", {"prompt": Q, "completion": A}),
-    ("alpaca", {"instruction": Q, "output": A}),
-    ("inputs and outputs", {"input": Q, "output": A}),
+    ("'prompt' and 'response'", {"prompt": Q, "response": A}),
+    ("'prompt' and 'completion'", {"prompt": CHAT[:1], "completion": CHAT[1:]}),
+    ("alpaca", {"instruction": Q, "output": A, "input": ""}),
+    ("'input' and 'output'", {"input": Q, "output": A}),
+    ("'question' and 'prediction'", {"question": Q, "prediction": A, "target": "Dunmere"}),
+    ("'query' and 'response'", {"query": Q, "response": A}),
+    ("'user_input' and 'response'", {"user_input": Q, "response": A, "reference": "Dunmere"}),
+    ("lighteval", {"doc": {"query": Q, "choices": ["Dunmere"], "gold_index": 0},
+                   "model_response": {"text": [A]}}),
+    ("OpenCompass", {"0": {"origin_prompt": [{"role": "HUMAN", "prompt": Q}], "prediction": A,
+                           "gold": "Dunmere"}}),
+    ("OpenAI's evals", {"run_id": "1", "event_id": 0, "type": "sampling",
+                        "data": {"prompt": CHAT[:1], "sampled": [A]}}),
+    ("MT-bench", {"question_id": Q, "choices": [{"index": 0, "turns": [A]}]}),
+    ("chat completions", {"id": Q, "model": "m", "choices": [{"message": {"content": A}}]}),
+    ("LangSmith", {"inputs": {"question": Q}, "outputs": {"answer": A}}),
 ]  # fmt: skip
 
 
@@ -51,6 +63,13 @@ def test_a_log_of_another_harness_is_named_and_its_line_converts_it(tmp_path, na
     subprocess.run(shell, shell=True, check=True, cwd=tmp_path)
     (row,) = read_log(tmp_path / "answers.jsonl")
     assert (row.question, row.answer) == (Q, A)
+
+
+def test_a_file_of_figures_says_where_the_answers_are(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"results": {"task": {"exact_match": 1.0}}, "versions": {}}))
+    with pytest.raises(SpecError, match="no answers: run lm_eval with --log_samples"):
+        read_log(path)
 
 
 def test_csv_is_named_and_converted_and_other_files_are_named(tmp_path):

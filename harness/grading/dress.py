@@ -23,6 +23,10 @@ _ASIDE = frozenset(
     "question query thinking thought thoughts reasoning rationale explanation confidence score "
     "source sources id".split()
 )
+# Keys that tell whether there is an answer, with the value that says there is none.
+_DECLINED = {"refused": True, "refusal": True, "unanswerable": True, "declined": True,
+             "answerable": False, "isanswerable": False, "hasanswer": False, "answered": False,
+             "answerfound": False, "found": False, "known": False}  # fmt: skip
 _NAMES = r"(?:final[ _-]?)?(?:answer|response|output|solution|result|reply|conclusion)"
 _OPENING = re.compile(
     rf"<\s{{0,3}}{_NAMES}(?:\s[^<>]{{0,80}})?>|&lt;{_NAMES}&gt;|\[{_NAMES}\]"
@@ -173,6 +177,9 @@ def _answer_of(data: dict[str, Any]) -> str | None:
     for name in _KEYS:
         if name in names:
             return _answer_in(data[names[name]])
+    flags = {re.sub(r"[ _-]", "", name): data[key] for name, key in names.items()}
+    if any(flags.get(name) is value for name, value in _DECLINED.items()):
+        return NOTHING
     rest = [key for name, key in names.items() if name not in _ASIDE]
     return _answer_in(data[rest[0]]) if len(rest) == 1 else None
 

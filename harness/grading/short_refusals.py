@@ -11,14 +11,15 @@ import re
 
 _LEAD = (
     r"(?:(?:i(?:'m| am) )?(?:so |very )?sorry|apologies|hm+|uh+|um+|well|honestly|eh|oh|ah|it is"
-    r"|it's|that is|that's|this is|the answer is|answer|status)\W{1,4}"
+    r"|no(?=[,.;!])|nope|nah|it's|that is|that's|this is|the answer is|answer|status)\W{1,4}"
 )
 _TRAIL = r"\W{1,4}(?:sorry|lol|tbh|man|mate|bro|here|to me|at this time|yet|sir|maybe|honestly)"
 _WORDS = (
     r"i ?d ?k|i\.d\.k|(?:i )?(?:dunno|don'?t know|do not know)|unsure|not sure|not certain"
     r"|uncertain|n\.? ?/ ?a\.?|n\.a|unknown|not known|unspecified|undetermined|undisclosed"
     r"|unstated|untold"
-    r"|unanswerable|not answerable|cannot answer|can'?t answer|can(?:'?t|not) (?:say|tell)"
+    r"|unanswerable|not answerable|cannot ?answer|can'?t answer|no ?answer"
+    r"|can(?:'?t|not) (?:say|tell)"
     r"|cannot be (?:answered|determined|known)|can'?t be (?:answered|determined|known)"
     r"|could not (?:say|tell)|couldn'?t (?:say|tell)"
     r"|(?:i have |i've |got |have )?no (?:idea|clue|answer|information|info|data|comment|result"
@@ -27,7 +28,7 @@ _WORDS = (
     r"|found|in the (?:text|story|passage|context|document)|enough (?:information|info|data))"
     r"|information (?:unavailable|not available|not provided|not found)|insufficient"
     r" (?:information|info|data|context)|answer not found|beats me|search me|who knows"
-    r"|no response|unclear|undefined|unavailable|refused|(?:i )?abstain|declined"
+    r"|no response|unclear|undefined|unavailable|unk|refuse[ds]?|refusal|(?:i )?abstain|declined"
     r"|i (?:decline|refuse|pass|forget|forgot)|pass|skip(?:ped)?|tbd|tba|tbc|to be determined"
     r"|indeterminate|inconclusive|out of scope|(?:i )?couldn'?t (?:say|tell)"
     r"|(?:data|information|info|context|answer|record) (?:not|un)\s?(?:available|found|provided"

@@ -12,6 +12,7 @@ case, with spaces, attributes or a name before them, and HTML-escaped:
 - the channels of gpt-oss (`<|channel|>analysis<|message|>` ... `final`), also where a decoder
   dropped the special tokens ("analysisThe user ... assistantfinalLund");
 - fields of DSPy: `[[ ## reasoning ## ]]` ... `[[ ## answer ## ]]`;
+- turns of s1: "<|im_start|>think ... <|im_start|>answer ...", with or without the special token;
 - headers: "Here is my thought process: ... Here is my response: ...", "## Thinking ... ##
   Answer", "Thought: ... Answer: ...", "Thinking... ...done thinking.", fences named so.
 
@@ -29,12 +30,14 @@ from itertools import pairwise
 
 _SOME = re.compile(
     r"think|thought|reason|reflect|scratch_?pad|monologue|analysis|deliberat|introspect|rationale"
-    r"|channel|inner_|unused\d|to=self|assistantfinal|\[\[ ##|思考|推理",
+    r"|channel|inner_|unused\d|to=self|assistantfinal|\[\[ ##|思考|推理|<\W{0,3}cot\b",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"(?:\\?<|＜|&lt;|\[|◁)([^<>＜＞\[\]◁▷&\n]{1,80})(?:\\?>|＞|&gt;|\]|▷)")
 _ATTRIBUTES = re.compile(r"\s[\w:-]{1,20}\s?=")
 _WORDS = re.compile(r"[a-z]+")
+_RUN_IN = re.compile(r"(start|begin|end|stop)of(?=[a-z])")  # <|startofthink|>
+_CODE = re.compile(r"_never_used_[0-9a-f]{8,40}")  # <think_never_used_51bce0c785ca...>, of Doubao
 _THINK = frozenset(
     "think thinking thought thoughts reason reasoning reflection reflect scratchpad monologue "
     "analysis cot deliberation introspection rationale".split()
@@ -47,6 +50,7 @@ _BESIDE = frozenset(
 )
 _IN_BRACKETS = frozenset({("think",), ("thinking",), ("thought",), ("thoughts",), ("reasoning",)})
 _ENDS = frozenset({"end", "stop", "suffix"})
+_EDGES = _ENDS | {"begin", "start", "of"}
 _LITERAL_OPEN = frozenset({"unused94", "unused16", "|channel"})
 _LITERAL_CLOSE = frozenset({"unused95", "unused17", "channel|"})
 _QUOTES = "`'\"“‘"
@@ -66,17 +70,19 @@ _BARE_ANALYSIS = re.compile(
 _BARE_FINAL = re.compile(r"assistantfinal\s{0,3}")
 _GEMMA_LABEL = re.compile(r"\s{0,3}thought\n")
 
+_TURN = r"(?:<\|im_start\|>)?"  # of s1, which thinks and answers in turns of such names
 _DECOR = r"[ \t]{0,4}(?:#{1,6}[ \t]{0,4})?[*_]{0,3}"
 _THINK_HEAD = re.compile(
-    rf"\s{{0,8}}{_DECOR}(?:here(?:'s|’s| is) (?:my|the) |my )?"
-    r"(?P<name>(?P<strong>thinking(?: process| out loud)?|thought process|chain[ -]of[ -]thought"
-    r"|internal monologue|scratch ?pad)|thoughts?|reasoning(?: process)?|analysis)"
+    rf"\s{{0,8}}{_TURN}{_DECOR}(?:here(?:'s|’s| is) (?:my|the) |my )?"
+    r"(?P<name>(?P<strong>(?P<turn>think(?=\n))|thinking(?: process| out loud)?|thought process"
+    r"|chain[ -]of[ -]thought|internal monologue|scratch ?pad)|thoughts?"
+    r"|reasoning(?: process)?|analysis)"
     r"[*_]{0,3}[ \t]{0,4}(?:(?P<mark>:|\.\.\.|…)[*_]{0,3}|(?=\n))",
     re.IGNORECASE,
 )
 _ANSWER_HEAD = re.compile(
-    rf"^{_DECOR}(?:here(?:'s|’s| is) )?(?:my |the )?(?:final |actual )?"
-    r"(?:answer|response|conclusion|output|solution|reply)"
+    rf"(?:^|(?=<\|im_start\|>)){_TURN}{_DECOR}(?:here(?:'s|’s| is) )?(?:my |the )?"
+    r"(?:final |actual )?(?:answer|response|conclusion|output|solution|reply)"
     r"(?:[*_]{0,3}[ \t]{0,4}:[*_]{0,3}|[*_]{1,3}[ \t]{0,4}$|(?<=#)|[ \t]{0,4}$)"
     r"|here(?:'s|’s| is) my response:|^[ \t]{0,4}\.{0,3}…?done thinking\.?",
     re.IGNORECASE | re.MULTILINE,
@@ -239,13 +245,16 @@ def _kind(inner: str, *, in_brackets: bool) -> str:
     name = _ATTRIBUTES.split(inner, maxsplit=1)[0]
     if name.lstrip("/") in _CHINESE:
         return CLOSE if name.startswith("/") else OPEN
+    name = _RUN_IN.sub(r"\1 of ", _CODE.sub("", name))
     words = tuple(_WORDS.findall(name))
-    if not words or len(words) > 5 or (in_brackets and words not in _IN_BRACKETS):
+    if not words or len(words) > 5:
+        return ""
+    if in_brackets and tuple(word for word in words if word not in _EDGES) not in _IN_BRACKETS:
         return ""
     if len(name) > sum(map(len, words)) + 12:
         return ""
     known = set(words)
-    closes = name.startswith("/") or bool(known & _ENDS)
+    closes = name.lstrip("|｜ ").startswith("/") or bool(known & _ENDS)
     if known <= _THINK | _BESIDE and (known & _THINK or {"inner"} < known):
         return CLOSE if closes else EMPTY if inner.endswith("/") else OPEN
     if known <= _ANSWER | _BESIDE and known & _ANSWER and not closes:
@@ -323,7 +332,7 @@ def _headed(text: str) -> Split | None:
         answers = list(_INLINE_ANSWER.finditer(text, head.end()))
     if answers:
         return _split(text, [(answers[-1].end(), len(text))])
-    marked = head["mark"] or "#" in head.group() or "*" in head.group()
+    marked = head["mark"] or head["turn"] or "#" in head.group() or "*" in head.group()
     if head["strong"] and marked and not any(mark.kind == CLOSE for mark in _marks(text)):
         return _split(text, [], closed=False)
     return None

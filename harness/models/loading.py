@@ -32,8 +32,7 @@ from harness.models.nets import blamed_on
 from harness.models.quiet import quiet
 from harness.models.registry import base_folder, context_of
 from harness.models.saved import (
-    BITSANDBYTES,
-    hold_to,
+    compute_in,
     mended_config,
     require_loader,
     saved_form,
@@ -345,8 +344,7 @@ def _load_base(spec: ModelSpec, folder: Path, *, device: str, dtype: Any) -> Any
             f"{folder}: its files lack {len(missing)} of the weights its config asks for "
             f"({missing[0]}, ...): fetch or save the model again"
         )
-    if saved.quantisation in BITSANDBYTES:
-        hold_to(model, dtype)
+    compute_in(model, dtype, saved)
     return model
 
 

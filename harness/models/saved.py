@@ -16,7 +16,8 @@ from harness.models.headers import form_of, main_dtype, nested, read_headers
 from harness.models.shapes import CONFIG, read_model_config
 from harness.specs import ModelSpec
 
-BITSANDBYTES = ("nf4", "fp4", "int8")
+_BITSANDBYTES = ("nf4", "fp4", "int8")
+_WIDE = ("torch.float64", "torch.float32", "torch.float16", "torch.bfloat16")
 _DEFAULT_TYPE = "fp4"  # of bitsandbytes' 4 bits, where a config names none
 # Ways of quantising that leave no weight in 16 bits where they were at work: with plain
 # weights, their config is left over from before a merge.
@@ -59,7 +60,7 @@ def saved_form(folder: Path) -> Saved:
         if stated is None:
             return Saved(quantisation=None, double=False, config=None)
         return _left_over(folder, method, main_dtype(held), stated)
-    if form in BITSANDBYTES:
+    if form in _BITSANDBYTES:
         return _mended(folder, form, stated, double=nested(held))
     if form == "packed" and method not in (None, "bitsandbytes"):
         form = str(method)
@@ -93,7 +94,7 @@ def settle(spec: ModelSpec, folder: Path) -> ModelSpec:
 
 def require_loader(folder: Path, saved: Saved) -> None:
     """Raise ModelError where what is needed to read this form of weights is not here."""
-    if saved.quantisation in (None, *BITSANDBYTES):
+    if saved.quantisation in (None, *_BITSANDBYTES):
         return
     import torch
     from transformers.quantizers.auto import AutoHfQuantizer
@@ -123,23 +124,25 @@ def mended_config(folder: Path, saved: Saved) -> Any:
     return config
 
 
-def hold_to(model: Any, dtype: Any) -> None:
-    """Have a model that was saved quantised by bitsandbytes compute in `dtype` throughout.
+def compute_in(model: Any, dtype: Any, saved: Saved) -> None:
+    """Let a model that was saved by bitsandbytes compute in `dtype` of torch throughout.
 
-    transformers leaves what a saved model did not quantise (embeddings, norms, head) in the
-    precision of its file, and its products in that of its config: mixed, they do not multiply.
+    transformers 5.23 leaves what is not quantised (embeddings, norms, head) as it was saved,
+    whatever dtype is asked for, and products in that of the config: of the machine that
+    saved it.
     """
-    import torch
-    from bitsandbytes import nn
-
-    plain = (torch.float32, torch.bfloat16, torch.float16)
-    for tensor in (*model.parameters(), *model.buffers()):
-        packed = isinstance(tensor, nn.Params4bit | nn.Int8Params)
-        if not packed and tensor.dtype in plain:
-            tensor.data = tensor.data.to(dtype)
+    if saved.quantisation not in _BITSANDBYTES:
+        return
+    for part in (*model.parameters(), *model.buffers()):
+        state = getattr(part, "quant_state", None)
+        if state is not None:
+            state.dtype = dtype
+        elif str(part.dtype) in _WIDE:
+            part.data = part.data.to(dtype)
     for module in model.modules():
-        if isinstance(module, nn.Linear4bit):
+        if hasattr(module, "compute_dtype"):
             module.compute_dtype, module.compute_type_is_set = dtype, True
+    model.config.dtype = dtype
 
 
 def _stated(config: dict[str, Any]) -> dict[str, Any] | None:

@@ -26,7 +26,9 @@ REFUSALS = (
     "Not specified.|Cannot be determined.|Insufficient information|(unknown)|I don't know.|"
     "Pass.|Skip|TBD|It doesn't say.|Haven't the foggiest.|Not enough context|Data not available|"
     "God knows.|Your guess is as good as mine.|No such person.|I was never told that.|¯\\_(ツ)_/¯|"
-    'I forget.|Indeterminate|{"answer": {}}|{"answer": null}|{"answer": ""}|<answer></answer>|\\boxed{\\text{None}}|A: None'
+    "I forget.|Indeterminate|CANNOTANSWER|NO_ANSWER|<unk>|Nope, no clue|[REFUSAL]|"
+    '{"refused": true}|{"is_answerable": false, "why": "never told"}|'
+    '{"answer": {}}|{"answer": null}|{"answer": ""}|<answer></answer>|\\boxed{\\text{None}}|A: None'
 ).split("|")
 ANSWERS = ["Kuldareth", "No.", "Nobody", "None of the weavers", "…", "...", "0", "Nan", "Yes", "",
            "A mountain pass", "The pass of Lund", "God", "Skip Marsh", "He was never told."]  # fmt: skip
@@ -39,7 +41,7 @@ def test_dress_is_taken_off(dress: str, words: str) -> None:
     assert find_refusal(dress.format(words)).declines == (words != "Kuldareth")
 
 
-@pytest.mark.parametrize("text", ["Therefore it is $\\boxed{Lund}$.", '{"a": 1, "b": 2}', "[1"])
+@pytest.mark.parametrize("text", ["Therefore it is $\\boxed{Lund}$.", '{"a": 1, "b": null}', "[1"])
 def test_other_text_keeps_its_words(text: str) -> None:
     assert undress(text) == text.replace("$\\boxed{Lund}$", "Lund")
 

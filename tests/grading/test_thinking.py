@@ -46,6 +46,13 @@ BLOCKS = [
     f"<|inner_prefix|>{T}<|inner_suffix|>{A}",
     f"<|think|>{T}<|end|><|begin|>assistant<|content|>{A}",
     f"<|think:start|>{T}<|think:end|>{A}",
+    f"<|thinking|>{T}<|/thinking|>{A}",
+    f"<|startofthink|>{T}<|endofthink|>{A}",
+    f"<think_never_used_51bce0c785ca2f68>{T}</think_never_used_51bce0c785ca2f68>{A}",
+    f"<cot>{T}</cot>{A}",
+    f"[BEGIN THINKING]{T}[END THINKING]{A}",
+    f"<|im_start|>think\n{T}<|im_end|><|im_start|>answer\n{A}",
+    f"think\n{T}\nanswer\n{A}",
     f"<seed:think>{T}<seed:cot_budget_reflect>129 used</seed:cot_budget_reflect></seed:think>{A}",
     f"<mm:think>{T}</mm:think>{A}",
     f"[THINK]{T}[/THINK]{A}",
@@ -73,6 +80,7 @@ OPEN = [
     f"analysis{T}",
     f"Here is my thought process: {T}",
     f"Thinking Process:\n\n1. {T}",
+    f"<|im_start|>think\n{T}",
 ]
 PLAIN = [
     "He was thinking of Lund.",
