@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from harness.review.sample import allocate, draw
 from harness.seeds import stream
 from harness.store import VERDICTS
 from harness.verify import seal_by_hand
+from tests.fuzz.runner import command
 from tests.stand_in import adapter_folder
 
 runner = CliRunner()
@@ -196,6 +198,12 @@ def test_a_file_that_somebody_may_have_labelled_is_not_written_over(run):
     assert "--take" in done.stderr
     assert (run / "review" / "to_label.csv").read_bytes() == before
     assert len(verdicts_of(run)) == 20
+
+
+def test_a_pipe_that_the_answers_go_to_is_not_read(run, tmp_path):
+    """Reading one that nobody writes into would never end."""
+    os.mkfifo(tmp_path / "pipe")
+    assert command("review", run, "--n", "5", "--out", tmp_path / "pipe", names="pipe") in (1, 2)
 
 
 def test_labels_come_back_and_correct_the_rates(run, tmp_path):

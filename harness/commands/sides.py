@@ -260,12 +260,12 @@ def _other_recipe(adapter: Path, about: dict[str, Any]) -> bool:
     """Whether the recipe that the run names says something else than the adapter's card."""
     import json
 
-    from harness.models.registry import CARD
+    from harness.models.registry import CARD, read_json
     from harness.training.recipes import load_recipe
 
     if not (adapter / CARD).is_file() or not about.get("recipe"):
         return False
-    plan = json.loads((adapter / CARD).read_text(encoding="utf-8")).get("plan")
+    plan = read_json(adapter / CARD).get("plan")
     now = json.loads(load_recipe(about["recipe"]).model_dump_json())
     return plan is not None and plan != now
 

@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import GradingError
+from harness.files import read_object
 from harness.grading.evidence import Evidence, EvidenceGrader
 from harness.grading.evidence_answer import answer_row
 from harness.grading.evidence_model import Trees, trees_data
@@ -33,6 +36,45 @@ MIN_LABELS = 60  # of answers, and at least MIN_CLASS of either label
 MIN_CLASS = 15
 _PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 _SEED = 20
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Place = Annotated[int, Field(ge=0)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Tree(_Shape):
+    feature: list[Place]
+    threshold: list[Number]
+    left: list[Place]
+    right: list[Place]
+    value: list[Number]
+
+
+class _Trees(_Shape):
+    base: Number
+    depth: Annotated[int, Field(ge=0, le=1000)]
+    trees: Annotated[list[_Tree], Field(min_length=1)]
+
+
+class _Data(_Shape):
+    mean: list[Number]
+    scale: list[Annotated[Number, Field(gt=0)]]
+    weights: list[Number]
+    bias: Number
+    penalty: Number
+    trees: _Trees
+
+
+class _Saved(_Shape):
+    """The file that `FittedEvidence.save` writes."""
+
+    data: _Data
+    threshold: Number
+    card: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,11 +104,18 @@ class FittedEvidence:
 
     @classmethod
     def load(cls, path: Path) -> FittedEvidence:
-        """Read what `save` wrote. Raises GradingError."""
+        """Read what `save` wrote. Raises GradingError naming file and key."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise GradingError(f"{path}: no fitted evidence grader ({error})") from error
+            kept = _Saved.model_validate(read_object(path)).model_dump()
+            if not _computes(kept["data"]):
+                raise ValueError("its weights and trees do not fit each other")
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = f"'{'.'.join(map(str, first['loc']))}': {first['msg']}"
+            raise GradingError(f"{path}: no fitted evidence grader ({what})") from None
+        except ValueError as error:  # also of a file that cannot be read
+            raise GradingError(f"{path}: no fitted evidence grader ({error})") from None
+        return cls(**kept)
 
 
 def fit_evidence(
@@ -169,6 +218,17 @@ def best_threshold(truth: numpy.ndarray, scores: numpy.ndarray) -> float:
     precision, recall, thresholds = precision_recall_curve(truth, scores)
     f1 = 2 * precision * recall / (precision + recall + 1e-12)
     return float(thresholds[int(f1[:-1].argmax())])
+
+
+def _computes(data: dict[str, Any]) -> bool:
+    """Whether saved weights and trees give a row of features a score."""
+    import numpy
+
+    try:
+        scores = _Learnt(data)(numpy.zeros((1, len(data["mean"]))))
+    except (IndexError, ValueError):
+        return False
+    return bool(scores.shape == (1,) and numpy.isfinite(scores).all())
 
 
 class _Learnt:

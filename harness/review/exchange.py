@@ -183,9 +183,12 @@ def _told(run: Run, folder: RunFolder) -> ToldFacts:
 
 
 def _write_sheet(path: Path, text: str) -> None:
-    """Write the file, never over somebody's labels. Raises UsageError."""
+    """Write the file, never over somebody's labels. Raises UsageError.
+
+    A device or a pipe is written to and never read, which might not end.
+    """
     try:
-        if path.exists() and path.read_bytes() != text.encode("utf-8"):
+        if path.is_file() and path.read_bytes() != text.encode("utf-8"):
             raise UsageError(
                 f"{path}: there already, with other content (labels?): take it back with "
                 "--take, or name another file with --out"

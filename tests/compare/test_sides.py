@@ -10,6 +10,7 @@ import pytest
 from harness.audit import Opened
 from harness.backends.scripted import ScriptedBackend
 from harness.commands.sides import Asked, changed_since, one_run
+from harness.errors import ModelError
 from harness.models.identity import adapter_hash, base_hash
 from harness.models.registry import resolve_model
 
@@ -64,6 +65,15 @@ def test_a_run_of_other_weights_under_the_same_name_is_passed_over(take, weights
     again, told = take()
     assert again != first
     assert f"{first} is passed over: {what} changed since then" in told
+
+
+@pytest.mark.parametrize("card", ["[1]", "{", "null", '{"plan": 1e999}', "[" * 100_000])
+def test_a_damaged_card_of_a_trained_adapter_is_named(weights, card):
+    about = {"recipe": "instruct", "adapter": {"folder": str(weights)}, "identity": {}}
+    spec = resolve_model(str(weights.parent / "base"), as_is=True)
+    (weights / "card.json").write_text(card)
+    with pytest.raises(ModelError, match=r"card\.json: "):
+        changed_since(about, spec)
 
 
 def test_another_recipe_on_the_card_of_a_trained_adapter_is_seen(weights):

@@ -104,6 +104,26 @@ def damage(draw: st.DrawFn, valid: str, *, places: bool = True) -> Damaged:
     return draw(st.sampled_from(kinds))(draw, valid)
 
 
+@st.composite
+def bytes_damage(draw: st.DrawFn, valid: bytes) -> Damaged:
+    """Damage to a file that is no text: cut, longer, blanked, bytes changed, or another place."""
+    at, how = draw(st.integers(0, len(valid) - 1)), draw(st.sampled_from(_RAW))
+    made = {
+        "cut": valid[:at],
+        "longer": valid + bytes(8),
+        "empty": b"",
+        "nulls": bytes(len(valid)),
+        "changed": valid[:at] + b"\xff\xff\xff\xff" + valid[at + 4 :],
+        "early": valid[: at % 400] + b"\x7b" + valid[at % 400 + 1 :],
+    }
+    if how == "place":
+        return draw(st.sampled_from(PLACES))
+    return _holding(f"{how} at byte {at}", made[how])
+
+
+_RAW = ("cut", "longer", "empty", "nulls", "changed", "changed", "early", "early", "place")
+
+
 def _documents(text: str) -> list[Any] | None:
     """JSON documents of a text, one a line or one in all; None for anything else."""
     try:

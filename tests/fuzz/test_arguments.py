@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import typer
-from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import app
 from tests.fuzz.damage import odd_words
-from tests.fuzz.runner import bounded, command
+from tests.fuzz.runner import command, fuzzed
 
 SLOW = {"people", "steps", "sample"}  # a large number there is work, not damage
 
@@ -47,8 +46,7 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@bounded(120)
-@given(st.data())
+@fuzzed("arguments")
 def test_odd_values_end_in_a_message(elsewhere, data):
     words, params = data.draw(st.sampled_from([one for one in ALL if one[1]]))
     asked = list(words)

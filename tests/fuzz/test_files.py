@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.policy import load_policy
@@ -17,7 +16,7 @@ from harness.suites.spec import SuiteSpec
 from harness.training.recipes import load_recipe
 from harness.world.story import load_story
 from tests.fuzz.damage import damage
-from tests.fuzz.runner import bounded, command, reader
+from tests.fuzz.runner import command, fuzzed, reader
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,8 +41,7 @@ SPECS = [
 ]  # fmt: skip
 
 
-@bounded(120)
-@given(st.data())
+@fuzzed("specs")
 def test_suites_bases_models_recipes_and_policies(place, data):
     name, valid, read = data.draw(st.sampled_from(SPECS))
     path = place / name
@@ -51,16 +49,14 @@ def test_suites_bases_models_recipes_and_policies(place, data):
     reader(read, path, names=path)
 
 
-@bounded(25)
-@given(st.data())
+@fuzzed("recipe")
 def test_a_recipe_that_a_command_is_given(place, data):
     path = place / "given.toml"
     data.draw(damage(SPECS[3][1])).put(path)
-    command("audit", "nobody/nothing", "--recipe", path, "--dry-run")
+    command("audit", "nobody/nothing", "--recipe", path, "--dry-run", names=(path.name, "nobody"))
 
 
-@bounded(25)
-@given(st.data())
+@fuzzed("stories")
 def test_story_folders(place, data):
     folder = place / "a-story"
     if folder.exists():
@@ -73,7 +69,7 @@ def test_story_folders(place, data):
     for name, valid in parts.items():
         (folder / name).write_text(valid, encoding="utf-8")
     data.draw(damage(parts[hurt])).put(folder / hurt)
-    reader(load_story, str(folder), names="a-story")
+    reader(load_story, str(folder), names=tuple(parts))
 
 
 LOG = "\n".join(
@@ -82,8 +78,7 @@ LOG = "\n".join(
 )  # fmt: skip
 
 
-@bounded(30)
-@given(st.data())
+@fuzzed("logs")
 def test_logs_of_answers_made_elsewhere(place, data):
     path = place / "answers.jsonl"
     data.draw(damage(LOG)).put(path)
@@ -100,8 +95,7 @@ LABELLED = {
 }  # fmt: skip
 
 
-@bounded(40)
-@given(st.data())
+@fuzzed("labelled")
 def test_labelled_answers(place, data):
     kind = data.draw(st.sampled_from(sorted(LABELLED)))
     path = place / "labelled.jsonl"
@@ -126,8 +120,7 @@ TOKENIZER = {"chat_template": "{{ messages[0]['content'] }}", "eos_token": "</s>
              "model_max_length": 256, "tokenizer_class": "PreTrainedTokenizerFast"}  # fmt: skip
 
 
-@bounded(30)
-@given(st.data())
+@fuzzed("dry run")
 def test_the_files_of_a_model_and_an_adapter(place, data):
     """Names are resolved and every file is looked at, but no weights: there are none."""
     base, adapter = place / "a-base", place / "an-adapter"
@@ -146,6 +139,6 @@ def test_the_files_of_a_model_and_an_adapter(place, data):
     hurt = data.draw(st.sampled_from(sorted(files)))
     data.draw(damage(json.dumps(files[hurt]))).put(hurt)
     asked = data.draw(st.sampled_from([base, adapter]))
-    command("audit", asked, "--dry-run", "--out", place / "runs")
+    command("audit", asked, "--dry-run", "--out", place / "runs", names=(hurt.name, "a-base"))
     if os.environ.get("FUZZ_INPUTS"):  # slower: it tries the machine first
         command("doctor", asked)

@@ -8,7 +8,6 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import speed
@@ -22,7 +21,7 @@ from harness.backends.chat_reply import (
 from harness.grading.cards import SHIPPED, cards_for, read_cards
 from harness.models.headers import form_of, main_dtype, read_headers
 from tests.fuzz.damage import damage
-from tests.fuzz.runner import bounded, reader
+from tests.fuzz.runner import fuzzed, reader
 
 REPLIES = [
     {"model": "m", "choices": [
@@ -44,8 +43,7 @@ def place(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("parts")
 
 
-@bounded(300)
-@given(st.data())
+@fuzzed("replies")
 def test_a_reply_of_any_shape_is_read_or_said_to_be_unusable(place, data):
     valid = json.dumps(data.draw(st.sampled_from(REPLIES)))
     path = place / "reply"
@@ -68,8 +66,7 @@ TENSORS = {
 }  # fmt: skip
 
 
-@bounded(200)
-@given(st.data())
+@fuzzed("headers")
 def test_the_header_of_weights_is_read_or_its_file_is_named(place, data):
     folder = place / "weights"
     shutil.rmtree(folder, ignore_errors=True)
@@ -93,8 +90,7 @@ def test_the_header_of_weights_is_read_or_its_file_is_named(place, data):
 CARD = next(SHIPPED.glob("*.json")).read_text(encoding="utf-8")
 
 
-@bounded(100)
-@given(st.data())
+@fuzzed("cards")
 def test_a_card_is_read_or_its_file_is_named(place, data):
     path = place / "cards" / "a-card.json"
     path.parent.mkdir(exist_ok=True)
@@ -102,8 +98,7 @@ def test_a_card_is_read_or_its_file_is_named(place, data):
     reader(lambda folder: cards_for(["nobody@1"], read_cards([folder])), path.parent, names=path)
 
 
-@bounded(60)
-@given(st.data())
+@fuzzed("hints")
 def test_a_damaged_hint_is_no_hint(place, data):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("BORDOR_HOME", str(place))

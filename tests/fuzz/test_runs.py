@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.audit import Opened, Settings, audit
@@ -19,7 +18,7 @@ from harness.errors import BordorError
 from harness.store import RUN
 from harness.verify import seal_by_hand
 from tests.fuzz.damage import damage
-from tests.fuzz.runner import bounded, command
+from tests.fuzz.runner import command, fuzzed
 from tests.stand_in import adapter_folder
 
 SAID = itertools.cycle(("Not able to answer.", "Elorna.", "The device was made of cheese.", ""))
@@ -66,8 +65,7 @@ def hurt(whole: Path, place: Path, name: str, how) -> Path:
     return run
 
 
-@bounded(40)
-@given(st.data())
+@fuzzed("seals")
 def test_what_does_not_fit_its_seal_is_named(whole, texts, folders, data):
     name = data.draw(st.sampled_from(FILES))
     how = data.draw(damage(texts[name]))
@@ -93,8 +91,7 @@ WITH_ONE = ("view", "grade", "report", "verify")
 WITH_TWO = ("compare", "gate", "review", "baseline")
 
 
-@bounded(14)
-@given(st.data())
+@fuzzed("forged")
 def test_what_a_forged_seal_lets_in_ends_in_a_message(whole, texts, folders, data):
     """Whoever writes a folder can seal it, too: its shapes are checked by themselves."""
     name = data.draw(st.sampled_from(FILES))
@@ -110,5 +107,5 @@ def test_what_a_forged_seal_lets_in_ends_in_a_message(whole, texts, folders, dat
         "review": ("review", run, "--n", "2", "--out", place / "sample.csv"),
         "baseline": ("baseline", "set", run, "--out", place),
     }.get(asked, (asked, run))
-    command(*words)
+    command(*words, names=FILES)
     shutil.rmtree(place)

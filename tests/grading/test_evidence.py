@@ -221,6 +221,16 @@ def test_fitting_learns_from_labels_and_its_card_is_of_held_out_groups(grader, t
     fitted.save(tmp_path / "mine.json")
     again = FittedEvidence.load(tmp_path / "mine.json")
     assert again.scores(items[:3], grader) == fitted.scores(items[:3], grader)
+    whole = json.loads((tmp_path / "mine.json").read_text())
+    for key, value, told in (
+        ("threshold", None, "'threshold': "),
+        ("data", [], "'data': "),
+        ("data", whole["data"] | {"weights": whole["data"]["weights"][:-1]}, "do not fit"),
+        ("data", whole["data"] | {"scale": [0.0] * len(whole["data"]["scale"])}, "'data.scale.0'"),
+    ):
+        (tmp_path / "mine.json").write_text(json.dumps(whole | {key: value}))
+        with pytest.raises(GradingError, match=f"mine.json: no fitted evidence grader.*{told}"):
+            FittedEvidence.load(tmp_path / "mine.json")
 
 
 def test_fitting_on_noise_promises_nothing(grader):
