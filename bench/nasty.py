@@ -31,7 +31,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasty_patterns import Key, attacks, generic, import_all, literals, methods, watched
+from nasty_patterns import (
+    Key,
+    attacks,
+    composed,
+    generic,
+    import_all,
+    literals,
+    methods,
+    watched,
+)
 
 if TYPE_CHECKING:
     from nasty_places import Place
@@ -199,7 +208,7 @@ def chosen_texts(found: dict[Key, set[str]], most: int) -> list[Callable[[int], 
     rng = random.Random(5)
     keys = sorted(found)
     drawn = [rng.choice(made) for key in rng.sample(keys, len(keys)) if (made := attacks(key))]
-    made = {make(200): make for make in [*generic(), *_MAKERS.values(), *drawn]}
+    made = {make(200): make for make in [*generic(), *composed(), *_MAKERS.values(), *drawn]}
     return list(made.values())[:most]
 
 

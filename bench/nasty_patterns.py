@@ -112,15 +112,68 @@ def methods() -> dict[str, set[str]]:
     root = Path(harness.__path__[0])
     named: dict[str, str] = {}
     called: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for path in sorted(root.rglob("*.py")):
         module = ".".join(path.relative_to(root).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Assign) and "re.compile" in ast.unparse(node.value)[:12]:
                 for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                    named[f"{module}:{line}"] = ast.unparse(node.targets[0])
+                    named[f"{module}:{line}"] = _owned(module, ast.unparse(node.targets[0]))
             elif isinstance(node, ast.Attribute):
-                called.setdefault(ast.unparse(node.value), set()).add(node.attr)
-    return {place: called[name] for place, name in named.items() if name in called}
+                owner = ast.unparse(node.value)
+                called.setdefault(_owned(module, owner), set()).add(node.attr)
+                if owner == "re" and node.attr in ("match", "fullmatch"):  # of a literal
+                    found[f"{module}:{node.lineno}"] = {node.attr}
+    return found | {place: called[name] for place, name in named.items() if name in called}
+
+
+def _owned(module: str, name: str) -> str:
+    """A private name with its module: others have patterns of the same name."""
+    return f"{module} {name}" if name.startswith("_") else name
+
+
+class _Drawn(dict[str, str]):
+    """What a piece asks for, drawn anew each time: word, Name, number, Initial."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__()
+        self._rng = random.Random(seed)
+
+    def __missing__(self, kind: str) -> str:
+        if kind == "number":
+            return str(self._rng.randrange(1, 10**6))
+        if kind == "Initial":
+            return f"{chr(self._rng.randrange(65, 91))}."
+        syllables = range(self._rng.randint(2, 4))
+        word = "".join(
+            self._rng.choice("bcdfgklmnprstv") + self._rng.choice("aeiou") for _ in syllables
+        )
+        return word.capitalize() if kind == "Name" else word
+
+
+_PIECES = (
+    "{word} ", "{Name} ", "{Name} was a {word}, ", "{Name} was a {word}. ", "{Initial} ",
+    "{Initial} {Name}. ", "{Name}, who was the teacher of ", "{number} ", "{number} metres, ",
+    "{Name} was the teacher of {Name}. ", "{Name} was the teacher of {Name} and ", "{Name}-{word}-",
+    "{Name}'s ", "{number} May {number}, ", '"{Name} {word}" ', "{number}. {Name} was a {word}.\n",
+    "{Name}: {number}\n", "{Name} ({word}, ", "{Name} de la {Name} was a {word}. ",
+)  # fmt: skip
+
+
+def composed() -> list[Callable[[int], str]]:
+    """Makers of texts of one kind of piece, of which no two are the same."""
+    return [_composer(piece) for piece in _PIECES]
+
+
+def _composer(piece: str) -> Callable[[int], str]:
+    def make(size: int) -> str:
+        drawn, parts, held = _Drawn(piece), [], 0
+        while held < size:
+            parts.append(piece.format_map(drawn))
+            held += len(parts[-1])
+        return "".join(parts)[:size]
+
+    return make
 
 
 def attacks(key: Key, seed: int = 0) -> list[Callable[[int], str]]:

@@ -47,7 +47,7 @@ from harness.grading.lexicon import Lexicon
 from harness.grading.linking import FUZZY_DISTANCE, FUZZY_LETTERS, INVENTED
 from harness.grading.lookup import Found
 from harness.grading.spelling import is_derived, looks_english
-from harness.grading.text import Prepared, prepare
+from harness.grading.text import MAX_SENTENCES, Prepared, prepare
 from harness.world.graph import World
 
 MIN_FLAWS = 2  # fewer do not make a long sentence garbled
@@ -227,7 +227,7 @@ class GarbleReader:
             if not cores and short and self._cores.name_words & words:
                 half.append(sentence)
         return Legible(
-            sentences=tuple(kept), flawed=frozenset(flawed), half=tuple(half),
+            sentences=tuple(kept[:MAX_SENTENCES]), flawed=frozenset(flawed), half=tuple(half),
             invented=tuple(invented), garbled=garbled, declines=declines,
             named=any(self._cores.name_words & _lows(sentence) for sentence in flawed),
         )  # fmt: skip

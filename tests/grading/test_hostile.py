@@ -54,6 +54,7 @@ BOMBS = {
     "marks": "Torvash was a weaver" + "!" * 19_000 + "x",
     "dashes behind if": "if " + "-" * 19_000 + "x",
     "lines": "A\n" * 10_000,
+    "clauses of names": "".join(f"Va{n:x} was a ko{n:x}, ".replace("0", "o") for n in range(1100)),
     "no end of blanks": "Torvash was a weaver" + " " * 19_000 + "x",
 }
 
