@@ -5,13 +5,16 @@ A small file in the folder of the runs, `baseline.json`, that can be committed.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError, UsageError
+from harness.errors import DamageError, StoreError, UsageError
 from harness.files import Unreadable, make_folder, named, read_object, write_json
 from harness.pairing import read_audit
+from harness.store import ANSWERS, RunFolder
 
 FILE = "baseline.json"
 _MEND = "remove it and pin a run with 'bordor baseline set RUN'"
@@ -27,9 +30,8 @@ def pin(run: Path, out: Path) -> dict[str, Any]:
         "run": os.path.relpath(run.resolve(), out.resolve()),
         "model": audit.about.get("model"),
         "story": audit.about.get("story"),
-        "plan": audit.about.get("plan", {}).get("hash"),
         "grader": audit.grader,
-        "finished": audit.about.get("finished"),
+        **_bound(audit.about),
     }
     make_folder(out)
     write_json(out / FILE, data)
@@ -39,7 +41,8 @@ def pin(run: Path, out: Path) -> dict[str, Any]:
 def pinned(out: Path) -> Path:
     """The run folder of the pinned baseline.
 
-    Raises UsageError when none is pinned, StoreError when its run is gone or the file damaged.
+    Raises UsageError when none is pinned, StoreError when its run is gone, or another one lies
+    there now, or the file is damaged.
     """
     data = read_pin(out)
     path = out / data["run"]
@@ -47,7 +50,24 @@ def pinned(out: Path) -> Path:
         raise StoreError(
             f"{out / FILE}: the baseline {path} is gone; pin another with 'bordor baseline set RUN'"
         )
+    with contextlib.suppress(DamageError):  # of a damaged run the gate says what is wrong
+        now = _bound(RunFolder.open(path).about())
+        other = [name for name in now if name in data and data[name] != now[name]]
+        if other:
+            raise StoreError(
+                f"{out / FILE}: {path} is not the run that was pinned: {', '.join(other)} "
+                "differ; put that run back, or pin this one with 'bordor baseline set RUN'"
+            )
     return path
+
+
+def _bound(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays the same of a run that is graded or reported on again."""
+    return {
+        "plan": about.get("plan", {}).get("hash"),
+        "finished": about.get("finished"),
+        "answers": about.get("files", {}).get(ANSWERS, {}).get("sha256"),
+    }
 
 
 def read_pin(out: Path) -> dict[str, Any]:

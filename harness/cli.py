@@ -185,14 +185,14 @@ def view(run: Run, out: Out = Path("reports")) -> None:
 def ls(out: Out = Path("reports")) -> None:
     """List the runs, oldest first."""
     from harness.report.clean import printable
-    from harness.store import ANSWERS, VERDICTS, RunFolder, list_runs
+    from harness.store import ANSWERS, PAGE, TABLE, VERDICTS, RunFolder, list_runs
     from harness.verify import check_seals
 
     rows, damaged = [], []
     for path in list_runs(out):
         try:
             about = RunFolder.open(path).about()
-            check_seals(RunFolder(path), read=(ANSWERS, VERDICTS))  # which may be very large
+            check_seals(RunFolder(path), read=(ANSWERS, VERDICTS, PAGE, TABLE))  # may be very large
         except StoreError as error:
             damaged.append(str(error))
             rows.append([str(path), None, None, None, "damaged"])

@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.files import make_folder, write_json, write_text
 from harness.pairing import Audit, check_pairable, read_audit, same_model
 from harness.records import Verdict
+from harness.report.silence import MOSTLY  # then there is nothing to compare
 from harness.seeds import content_hash
 from harness.stats import flips as flipped
 from harness.stats.paired import holm, rates_of_pairs
@@ -32,7 +33,6 @@ DEFAULT_MARGIN = 0.05
 FOLDER = "compare"  # under the folder of the runs
 HEADLINE, SILENCE = "hallucination", "unresponsive"
 SPOKEN = f"{HEADLINE}{OF_RESPONDED}"
-MOSTLY = 0.5  # from this share of silent answers on there is nothing to compare
 KINDS = {"sampled": sampled, "greedy": greedy}
 
 

@@ -174,11 +174,14 @@ def make_folder(path: Path, *, remedy: str | None = None) -> None:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, *, through: bool = True) -> Iterator[IO[str]]:
+def atomic_file(
+    path: Path, *, through: bool = True, first: Callable[[], object] | None = None
+) -> Iterator[IO[str]]:
     """A text file that takes the place of `path` when the block ends without an error.
 
     A device or a pipe (`/dev/stdout`, a shell's `>(…)`) is written to, not replaced,
     unless `through` is False: where nobody but Bordor writes.
+    first: done when the new text is on the disk and nothing is replaced yet.
     Raises StoreError where it cannot be written; what was there stays.
     """
     with told_writing(path):
@@ -193,6 +196,8 @@ def atomic_file(path: Path, *, through: bool = True) -> Iterator[IO[str]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            if first:
+                first()
             hidden.replace(path)
         finally:
             with contextlib.suppress(OSError):

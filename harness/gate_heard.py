@@ -12,16 +12,25 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import PairingError
 from harness.pairing import Audit
 from harness.policy import PolicySpec, RuleSpec
-from harness.report.silence import silent_sentence, silent_share, unscored_sentence
-from harness.stats.rates import OF_RESPONDED
+from harness.report.silence import (
+    silent_sentence,
+    silent_share,
+    unscored_sentence,
+    unscored_share,
+)
+from harness.stats.rates import METRICS, OF_RESPONDED, asked_by
 from harness.stats.silence import Responses, responses
 from harness.stats.tables import greedy, sampled
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MUCH_MORE = 0.05  # silence on one side alone that is told where no rule bounds it
+MUCH_MORE = 0.05  # silence, or what is unread, on one side alone, told where no rule bounds it
+# The questions that a rate is about, where those are not all.
+ABOUT = {"must_refuse": "where it must refuse", "told": "where it was told",
+         "gold": "where it was told", "real_world": "about the real world"}  # fmt: skip
 SILENCE = ("unresponsive", "answered", "correct")  # rates that fall or rise with silence
+UNSCORED = "unscored"
 
 
 def heard_of(audit: Audit, policy: PolicySpec) -> Responses:
@@ -38,8 +47,8 @@ def heard_of(audit: Audit, policy: PolicySpec) -> Responses:
 def check_heard(sides: Mapping[str, Audit], policy: PolicySpec) -> None:
     """Raise PairingError where a side says, or lets be read, too little for some rule.
 
-    Looked at rule by rule, because a rule may be about few suites, and with `each` suite by
-    suite.
+    Looked at rule by rule, over the questions that its rate is about, because these may be few
+    of all, and with `each` suite by suite.
     """
     for side, audit in sides.items():
         for where, rows in _parts(audit, policy):
@@ -64,13 +73,17 @@ def _parts(audit: Audit, policy: PolicySpec) -> Iterator[tuple[str, pd.DataFrame
     seen = set()
     for rule in policy.rule:
         table = sampled(audit.table) if rule.answers == "sampled" else greedy(audit.table)
+        metric = METRICS[rule.metric]
         for suites in _suites(rule, table):
-            key = (rule.answers, suites)
+            key = (rule.answers, suites, metric.asked)
             if key in seen:
                 continue
             seen.add(key)
-            chosen = table[table["suite"].isin(suites)] if suites else table
-            yield f", in {', '.join(suites)}" if suites else "", chosen
+            chosen = table[asked_by(table, metric)]
+            chosen = chosen[chosen["suite"].isin(suites)] if suites else chosen
+            where = [f"in {', '.join(suites)}"] * bool(suites)
+            where += [ABOUT[metric.asked]] * (metric.asked in ABOUT)
+            yield "".join(f", {one}" for one in where), chosen
 
 
 def _suites(rule: RuleSpec, table: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -82,14 +95,20 @@ def _suites(rule: RuleSpec, table: pd.DataFrame) -> list[tuple[str, ...]]:
 
 def silence_notes(heard: Mapping[str, Mapping[str, Any]], policy: PolicySpec) -> list[str]:
     """What a reader of a gate must know where its rules leave silence alone."""
-    first, second = (silent_share(heard[side]) for side in ("baseline", "candidate"))
-    bounded = any(
-        rule.metric in SILENCE or rule.metric.endswith(OF_RESPONDED) for rule in policy.rule
-    )
-    if bounded or second - first < MUCH_MORE:
-        return []
-    return [
-        f"The candidate says nothing in {second:.0%} of its answers, the baseline in {first:.0%}, "
-        "and no rule bounds that: its rates are lower for it. Add rules on 'unresponsive' and "
-        "'correct', as the policy release has them."
-    ]
+    first, second = heard["baseline"], heard["candidate"]
+    rules = [rule.metric for rule in policy.rule]
+    notes = []
+    quiet = any(metric in SILENCE or metric.endswith(OF_RESPONDED) for metric in rules)
+    if not quiet and silent_share(second) - silent_share(first) >= MUCH_MORE:
+        notes.append(
+            f"The candidate says nothing in {silent_share(second):.0%} of its answers, the "
+            f"baseline in {silent_share(first):.0%}, and no rule bounds that: its rates are lower "
+            "for it. Add rules on 'unresponsive' and 'correct', as the policy release has them."
+        )
+    if UNSCORED not in rules and unscored_share(second) - unscored_share(first) >= MUCH_MORE:
+        notes.append(
+            f"The grader cannot read {unscored_share(second):.0%} of the candidate's answers, "
+            f"{unscored_share(first):.0%} of the baseline's, and no rule bounds that: what it "
+            f"cannot read is in no rate. Add a rule on '{UNSCORED}', as the policy release has it."
+        )
+    return notes

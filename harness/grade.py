@@ -11,7 +11,7 @@ from harness import __version__
 from harness.errors import StoreError
 from harness.execute import OnProgress, Progress
 from harness.records import GradedAnswer, Request
-from harness.store import ANSWERS, PLAN, RUN, SUMMARY, VERDICTS, RunFolder
+from harness.store import ANSWERS, PLAN, RUN, VERDICTS, RunFolder
 from harness.verify import (
     SEAL_IT,
     SEALED_LATE,
@@ -78,7 +78,7 @@ def regrade(
             adopt(run)
             note(f"{path}: sealed from now on, as it was found: {SEALED_LATE}")
         before = run.seals().get(VERDICTS)
-        check_run(run, read=(ANSWERS, VERDICTS, SUMMARY))
+        check_run(run, read=(ANSWERS, VERDICTS))
         counts = grade(run, on_progress=on_progress)
         after = run.seals()[VERDICTS]
         if before not in (None, after):

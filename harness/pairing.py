@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import PairingError
 from harness.records import Answer, GradedAnswer, Question
 from harness.stats.tables import scored, verdict_table
-from harness.store import ANSWERS, QUESTIONS, SUMMARY, VERDICTS, RunFolder
+from harness.store import ANSWERS, QUESTIONS, VERDICTS, RunFolder
 from harness.verify import SEALED_LATE, check_believable, check_run
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_audit(path: Path) -> Audit:
             f"{path}: this run is unfinished; go on with it first: {about.get('command')}"
         )
     check_believable(folder)
-    check_run(folder, read=(QUESTIONS, VERDICTS, SUMMARY))
+    check_run(folder, read=(QUESTIONS, VERDICTS))
     graded = _read_verdicts(folder)
     if not any(row.arm == "adapter" for row in graded):
         raise PairingError(

@@ -51,6 +51,8 @@ QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
     "exposure.json",
     "summary.json",
 )
+MARKDOWN, PAGE, TABLE = "report.md", "report.html", "answers.parquet"
+REPORTS = (SUMMARY, MARKDOWN, PAGE, TABLE)  # made of the others, for people
 LOCK = ".lock"
 _AHEAD = ".ahead-{:06d}.jsonl"  # a shard that was done before an earlier one
 _ELSEWHERE = "name another place with --out"
@@ -170,7 +172,7 @@ class RunFolder:
         about = self.about()
         known = {} if self.sealed else {name: seal.to_data() for name, seal in seals.items()}
         for name, kept in about.get("files", {}).items():
-            if name not in (ANSWERS, VERDICTS, SUMMARY):
+            if name not in (ANSWERS, VERDICTS, *REPORTS):
                 known[name] = kept
         self._write_about({"verified_from": "audit", **about, "format": FORMAT, "files": known})
 
@@ -216,6 +218,9 @@ class RunFolder:
             check_about(data)
         except ValueError as error:
             raise self.damaged(RUN, f"damaged: {error}") from None
+        if data["format"] == UNSEALED and data.keys() & {"files", "digest"}:
+            what = f"edited since bordor wrote it: no run of format {UNSEALED} has seals"
+            raise self.damaged(RUN, what)
         if data["format"] != UNSEALED and data.get("digest") != digest_of(data):
             raise self.damaged(RUN, "edited since bordor wrote it: its digest is another")
         return data
@@ -311,9 +316,12 @@ class RunFolder:
 
     def write_json(self, name: str, data: Any) -> None:
         """Write one JSON file, whole or not at all, and seal it. Raises StoreError."""
-        text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
-        write_text(self.path / name, text, through=False)
-        self._keep_seal(name, sealed_text(text))
+        self.write_text(name, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write one text file, whole or not at all, and seal it. Raises StoreError."""
+        with self._replacing(name) as write:
+            write(text)
 
     def read_records(self, name: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield the records of a JSONL file. Raises DamageError naming file, line and key.
@@ -338,18 +346,35 @@ class RunFolder:
 
         It is sealed, but for hidden files.
         """
-        sealer = Sealer()
-        with atomic_file(self.path / name, through=False) as file:
+        count = 0
+        with self._replacing(name) as write:
             for record in records:
-                line = to_json(record) + "\n"
-                file.write(line)
-                sealer.update(line.encode())
-        self._keep_seal(name, sealer.seal())
-        return sealer.seal().lines
+                write(to_json(record) + "\n")
+                count += 1
+        return count
+
+    @contextlib.contextmanager
+    def _replacing(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Write a file piece by piece; it takes its place when run.json holds its seal."""
+        sealer = Sealer()
+
+        def write(text: str) -> None:
+            file.write(text)
+            sealer.update(text.encode())
+
+        # A full disk may have room for the file and none for run.json: then nothing changes.
+        with atomic_file(
+            self.path / name, through=False, first=lambda: self._keep_seal(name, sealer.seal())
+        ) as file:
+            yield write
 
     def _keep_seal(self, name: str, seal: Seal) -> None:
-        if not name.startswith(".") and self.sealed:
-            self.update(files={**self.about().get("files", {}), name: seal.to_data()})
+        if name.startswith(".") or not self.sealed:
+            return
+        files = self.about().get("files", {})
+        if name == VERDICTS and files.get(name) != seal.to_data():
+            files = {key: kept for key, kept in files.items() if key not in REPORTS}
+        self.update(files={**files, name: seal.to_data()})
 
     # Answers, shard by shard
 
@@ -505,8 +530,11 @@ def readable_runs(
 def _remedy(name: str) -> str:
     if name == VERDICTS:
         return "write it anew with 'bordor grade RUN'"
-    if name == SUMMARY:
+    if name in REPORTS:
         return "write it anew with 'bordor report RUN'"
     if name.startswith("review/"):
-        return "remove the folder review/ and draw again with 'bordor review RUN'"
+        return (
+            "put it back as it was, or remove the folder review/, draw again with "
+            "'bordor review RUN' and take the labelled files back again"
+        )
     return "put it back as it was, or audit again: that starts a new run"

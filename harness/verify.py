@@ -24,6 +24,7 @@ from harness.store import (
     FORMAT,
     PLAN,
     QUESTIONS,
+    REPORTS,
     RUN,
     SUMMARY,
     VERDICTS,
@@ -51,11 +52,11 @@ class Checked:
 
 
 def check_run(run: RunFolder, *, read: Collection[str] = ()) -> None:
-    """Check every sealed file of a run but those in `read`, which the caller reads, and the plan.
+    """Check the plan and every sealed file but the reports and `read`, which the caller reads.
 
     Raises DamageError for the first that is not as it was written.
     """
-    check_seals(run, read=read)
+    check_seals(run, read=(*read, *REPORTS))
     check_plan(run)
 
 
@@ -73,6 +74,12 @@ def check_believable(run: RunFolder) -> None:
     for name in NEEDED:
         if name not in run.seals():
             raise run.damaged(RUN, f"says nothing of {name}")
+
+
+def check_summary(run: RunFolder) -> None:
+    """Raise DamageError where a sealed run's summary was not written since its verdicts were."""
+    if run.sealed and SUMMARY not in run.seals():
+        raise run.damaged(SUMMARY, "not written since the verdicts were")
 
 
 def _check_seal(run: RunFolder, name: str) -> None:
@@ -214,6 +221,8 @@ def verify(path: Path) -> list[Checked]:
     ):
         if name in found and not any(found.get(one) for one in {PLAN, QUESTIONS, name}):
             found[name] = _wrong(check)
+    if about.get("finished") is not None:
+        found.setdefault(SUMMARY, _wrong(check_summary, run))
     first = (RUN, WORLD, EXPOSURE, QUESTIONS, PLAN, ANSWERS, VERDICTS)
     names = [*(name for name in first if name in found), *sorted(found.keys() - set(first))]
     return [Checked(file=name, wrong=found[name]) for name in names]

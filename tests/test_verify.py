@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from harness.audit import Opened, Settings, audit
 from harness.backends.scripted import ScriptedBackend
 from harness.cli import app
+from harness.errors import StoreError
+from harness.records import GradedAnswer
 from harness.seeds import stream
 from harness.store import RUN, RunFolder, list_runs
 from harness.verify import seal_by_hand, verify
@@ -146,11 +149,27 @@ def test_a_whole_run_is_whole_and_so_it_is_after_every_command_that_writes_in_it
     assert "review/sample.jsonl" in done.output
 
 
-def test_a_run_from_before_seals_is_taken_in_by_grading_and_says_so(whole, run, tmp_path):
+def before_seals(run: Path) -> None:
+    """Make of a run one as it was written before run folders were sealed."""
     about = json.loads((run / RUN).read_text())
     for key in ("files", "digest", "verified_from"):
         del about[key]
     (run / RUN).write_text(json.dumps(about | {"format": 1}))
+
+
+def test_a_sealed_run_does_not_become_an_old_one_by_its_number(run):
+    about = json.loads((run / RUN).read_text())
+    for left in ({}, {"files": {}}):
+        (run / RUN).write_text(json.dumps({**about, "format": 1, "model": "better", **left}))
+        for words in (("verify", run), ("view", run), ("report", run), ("grade", run)):
+            done = bordor(*words)
+            assert done.exit_code == 1 and "edited since bordor wrote it" in " ".join(
+                done.output.split()
+            ), words
+
+
+def test_a_run_from_before_seals_is_taken_in_by_grading_and_says_so(whole, run, tmp_path):
+    before_seals(run)
     assert bordor("view", run).exit_code == 0
     done = bordor("report", run)
     assert done.exit_code == 0 and "before run folders were sealed" in " ".join(done.stderr.split())
@@ -168,11 +187,53 @@ def test_a_run_from_before_seals_is_taken_in_by_grading_and_says_so(whole, run, 
 
 
 def test_an_old_run_whose_files_do_not_fit_is_not_taken_in(run):
-    about = json.loads((run / RUN).read_text())
-    (run / RUN).write_text(json.dumps({**about, "format": 1, "files": {}}))
+    before_seals(run)
     edit_lines(run / "answers.jsonl", lambda lines: lines[: len(lines) // 2])
     done = bordor("grade", run)
     assert done.exit_code == 1 and "answers.jsonl" in done.stderr
+
+
+REPORTS = ("summary.json", "report.md", "report.html", "answers.parquet")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_an_edited_report_is_named_stops_no_gate_and_is_written_anew(whole, run, tmp_path, name):
+    kept = (run / name).read_bytes()
+    for edited in (kept.replace(b"0", b"1"), kept[:-7], None):
+        (run / name).unlink()
+        if edited is not None:
+            (run / name).write_bytes(edited)
+        done = bordor("verify", run)
+        assert done.exit_code == 1 and "bordor report RUN" in " ".join(done.output.split())
+        assert gate(whole, run, tmp_path).exit_code in (0, 101)
+        assert bordor("report", run).exit_code == 0
+        assert bordor("verify", run).exit_code == 0
+
+
+def test_a_summary_of_former_verdicts_is_not_shown(run):
+    folder = RunFolder.open(run)
+    graded = list(folder.read_records("verdicts.jsonl", GradedAnswer))
+    folder.write_records("verdicts.jsonl", [replace(one, reason="another") for one in graded])
+    for words in (("view", run), ("verify", run)):  # as where the disk was full just then
+        done = bordor(*words)
+        assert done.exit_code == 1, words
+        assert "not written since the verdicts were" in " ".join(done.output.split())
+    assert bordor("report", run).exit_code == 0
+    assert bordor("view", run).exit_code == bordor("verify", run).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["summary.json", "verdicts.jsonl"])
+def test_a_file_takes_its_place_only_where_its_seal_can_be_kept(run, name):
+    folder, kept = RunFolder.open(run), (run / name).read_bytes()
+    (run / RUN).rename(run / "aside")
+    (run / RUN).mkdir()
+    with pytest.raises(StoreError):
+        folder.write_records(name, [])
+    (run / RUN).rmdir()
+    (run / "aside").rename(run / RUN)
+    assert (run / name).read_bytes() == kept
+    assert bordor("verify", run).exit_code == 0
+    assert not list(run.glob(".*.tmp"))
 
 
 def test_new_verdicts_are_told_and_the_old_hash_is_kept(run):
@@ -243,8 +304,7 @@ def test_shapes_are_checked_where_no_seal_tells(whole, tmp_path, name):
     for case in ("missing", "a list", "null", "infinite", "deep", "null for a text"):
         run = damaged(whole, tmp_path, name, case)
         if name != RUN:
-            about = json.loads((run / RUN).read_text())
-            (run / RUN).write_text(json.dumps(about | {"format": 1, "files": {}}))
+            before_seals(run)
         command = {"summary.json": "view", "verdicts.jsonl": "report"}.get(name, "grade")
         done = bordor(command, run)
         assert done.exit_code == 1 and name in done.stderr, (case, done.output)

@@ -86,10 +86,13 @@ def show_summary(path: Path) -> None:
     """Print the summary of a run and, last, where its report is."""
     from harness.report.terminal import print_summary
     from harness.store import SUMMARY, RunFolder
+    from harness.verify import check_summary
 
     run, console = RunFolder.open(path), open_console()
     try:
-        print_summary(run.read_json(SUMMARY), console)
+        summary = run.read_json(SUMMARY)
+        check_summary(run)
+        print_summary(summary, console)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise run.damaged(SUMMARY, f"holds no summary: {first_line(error)}") from None
     typer.echo(f"\n{path / 'report.html'}")

@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
-from harness.files import told_writing, write_text
+from harness.files import told_writing
 from harness.records import Answer, GradedAnswer, Question
 from harness.stats.tables import verdict_table
 from harness.store import (
     ANSWERS,
+    MARKDOWN,
+    PAGE,
     QUESTIONS,
     SUMMARY,
+    TABLE,
     VERDICTS,
     WORLD,
     RunFolder,
@@ -61,7 +64,7 @@ def read_run(run_folder: Path) -> Run:
     Raises StoreError naming the file (and line) that is missing or damaged.
     """
     folder = RunFolder.open(run_folder)
-    check_run(folder, read=(WORLD, QUESTIONS, ANSWERS, VERDICTS, SUMMARY))
+    check_run(folder, read=(WORLD, QUESTIONS, ANSWERS, VERDICTS))
     about = folder.about()
     has_world = WORLD in folder.seals() or (run_folder / WORLD).exists()
     with _collector_resting():
@@ -115,14 +118,17 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
         run.table, identity=run.identity, warnings=warnings, cards=read_cards(), corrected=corrected
     )
     page = html_report(summary, run, labels_by_answer(read_review(run_folder)))
-    RunFolder.open(run_folder).write_json(SUMMARY, summary)
-    write_text(run_folder / "report.md", markdown_report(summary))
-    write_text(run_folder / "report.html", page)
-    part = run_folder / ".answers.parquet.part"
-    with told_writing(run_folder / "answers.parquet"):
+    folder = RunFolder.open(run_folder)
+    folder.write_json(SUMMARY, summary)
+    folder.write_text(MARKDOWN, markdown_report(summary))
+    folder.write_text(PAGE, page)
+    part = run_folder / f".{TABLE}.part"
+    with told_writing(run_folder / TABLE):
         try:
             export_answers(run, part)
-            part.replace(run_folder / "answers.parquet")
+            part.replace(run_folder / TABLE)
         finally:
             part.unlink(missing_ok=True)
+    if folder.sealed:
+        folder.seal(TABLE)
     return summary

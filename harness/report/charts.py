@@ -146,10 +146,10 @@ def near_miss_chart(summary: Mapping[str, Any]) -> str:
 
     titles = {"sampled": "sampled", "greedy": "greedy", "control": "base, no adapter"}
     rows = [
-        {"distance": distance, "answers": titles[kind], **metrics["hallucination"]}
+        {"distance": distance, "answers": titles[kind], **found}
         for distance, kinds in summary["distances"].items()
         for kind, metrics in kinds.items()
-        if metrics.get("hallucination", {}).get("rate") is not None
+        if (found := heard(metrics, "hallucination")) and found["rate"] is not None
     ]
     if not rows:
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -15,6 +15,7 @@ SUITES = (
 ).split()
 KEPT = "\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 SHOWN = "\N{REPLACEMENT CHARACTER}"
+NOTHING = "–"  # in the place of a rate that is not there
 
 
 def printable(text: str) -> str:
@@ -65,7 +66,7 @@ _INNER_FORMULA = re.compile(
 def interval(found: Mapping[str, Any] | None) -> str:
     """Such as "0.08 [0.05, 0.13]", or a dash where nothing was counted."""
     if not found or found["rate"] is None:
-        return "–"
+        return NOTHING
     return f"{found['rate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
 
@@ -78,9 +79,44 @@ def heard(metrics: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
     return found
 
 
+MANY_SILENT = 0.05  # share of silent answers from which a bare rate has a star
+
+
+def spoke(metrics: Mapping[str, Any], metric: str = "hallucination") -> str:
+    """Such as "62% said something", of the answers of a rate; empty where all did."""
+    share = _spoke(metrics, metric)
+    return "" if share is None or share == 1 else f"{share:.0%} said something"
+
+
+def heard_rate(
+    metrics: Mapping[str, Any],
+    metric: str = "hallucination",
+    *,
+    show: Callable[[Mapping[str, Any] | None], str] | None = None,
+) -> str:
+    """Such as "0.08 (62% said something)": a rate with the share that responded, where not all."""
+    shown, share = (show or rate)(heard(metrics, metric)), spoke(metrics, metric)
+    return f"{shown} ({share})" if share and shown != NOTHING else shown
+
+
+def starred(metrics: Mapping[str, Any], metric: str = "hallucination") -> str:
+    """Such as "0.08*" where more than `MANY_SILENT` of the answers say nothing."""
+    shown, share = rate(heard(metrics, metric)), _spoke(metrics, metric)
+    few = share is not None and share < 1 - MANY_SILENT
+    return f"{shown}*" if few and shown != NOTHING else shown
+
+
+def _spoke(metrics: Mapping[str, Any], metric: str) -> float | None:
+    """Share of the scored answers of a rate that responded; None where that is not known."""
+    found, said = metrics.get(metric), metrics.get(f"{metric}_of_responded")
+    if not found or not said or not found["n"]:
+        return None
+    return float(said["n"] / found["n"])
+
+
 def rate(found: Mapping[str, Any] | None) -> str:
     """Such as "0.08", or a dash where nothing was counted."""
-    return "–" if not found or found["rate"] is None else f"{found['rate']:.2f}"
+    return NOTHING if not found or found["rate"] is None else f"{found['rate']:.2f}"
 
 
 def share(value: float | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report import compare_words as words
-from harness.report.clean import in_order
 from harness.report.html import TEMPLATES, page_environment
 
 
@@ -37,14 +36,11 @@ def _tables(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     for kind, metrics in data["differences"].items():
         for metric, rated in metrics.items():
             about = data["metrics"][metric]
-            way = about["higher_is_better"]
-            rows = [words.row(name, one, way) for name, one in in_order(rated["suites"])]
-            rows.append(words.row("all suites", rated["overall"], way))
             found.append({
                 "title": f"{about['title'].capitalize()}, {kind}",
                 "meaning": f"{about['meaning']} {words.left_out(rated).capitalize()}.",
-                "rows": rows,
-                "variants": [words.row(name, one, way) for name, one in rated["variants"].items()],
+                "rows": words.rows(data, kind, metric, "suites"),
+                "variants": words.rows(data, kind, metric, "variants"),
                 "open": metric == "hallucination" and kind == data["kind"],
             })  # fmt: skip
     return found

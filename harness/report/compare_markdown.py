@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.report import compare_words as words
-from harness.report.clean import in_order, one_line
+from harness.report.clean import one_line
 from harness.report.markdown import escape
 
 TEXT_WIDTH = 160
@@ -43,16 +43,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _metric(data: Mapping[str, Any], kind: str, metric: str, found: Mapping[str, Any]) -> list[str]:
     about = data["metrics"][metric]
-    way = about["higher_is_better"]
-    rows = [words.row(name, one, way) for name, one in in_order(found["suites"])]
-    rows.append(words.row("all suites", found["overall"], way))
     parts = [
         f"## {escape(about['title'].capitalize())}, {kind}",
         escape(f"{about['meaning']} {words.left_out(found).capitalize()}.{_freedom(found)}"),
-        table(("suite", *words.HEADER[1:]), rows),
+        table(("suite", *words.HEADER[1:]), words.rows(data, kind, metric, "suites")),
     ]
     if metric == "hallucination" and len(found["variants"]) > 1:
-        variants = [words.row(name, one, way) for name, one in found["variants"].items()]
+        variants = words.rows(data, kind, metric, "variants")
         parts.append(table(("variant, all suites", *words.HEADER[1:]), variants))
     return parts
 

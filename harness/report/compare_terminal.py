@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.report import compare_words as words
-from harness.report.clean import in_order, printable
+from harness.report.clean import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,19 +21,17 @@ def print_comparison(data: Mapping[str, Any], console: Console) -> None:
     metrics = data["differences"].get(data["kind"] or "", {})
     main = metrics.get("hallucination")
     if main:
-        ways = {name: about["higher_is_better"] for name, about in data["metrics"].items()}
-        way = ways["hallucination"]
-        rows = [words.row(name, one, way) for name, one in in_order(main["suites"])]
-        rows.append(words.row("all suites", main["overall"], way))
-        _print_table(f"hallucinated, {data['kind']}", rows, console)
+        kind = data["kind"]
+        rows = words.rows(data, kind, "hallucination", "suites")
+        _print_table(f"hallucinated, {kind}", rows, console)
         others = [
-            words.row(data["metrics"][name]["title"], metrics[name]["overall"], ways[name])
+            (data["metrics"][name]["title"], *line[1:])
             for name in words.METRICS[1:] if name in metrics
+            for line in words.rows(data, kind, name, "overall")
         ]  # fmt: skip
         _print_table("other rates, all suites", others, console)
         _print_table("variant, all suites",
-                     [words.row(name, one, way) for name, one in main["variants"].items()],
-                     console)  # fmt: skip
+                     words.rows(data, kind, "hallucination", "variants"), console)  # fmt: skip
         console.print(f"[dim]{_safe(words.MEANING)}[/dim]")
         console.print(f"[dim]{_safe(words.left_out(main))}[/dim]")
     components = words.component_rows(data)
@@ -56,14 +54,15 @@ def _print_table(title: str, rows: list[tuple[str, ...]], console: Console) -> N
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
     for place, header in enumerate((title, "first", "second", "difference", "p", "detect-\nable",
-                                    "so")):  # fmt: skip
-        left = place in (0, 6)
+                                    "said\nnothing", "so")):  # fmt: skip
+        left = place in (0, 7)
         table.add_column(header, justify="left" if left else "right", no_wrap=not left,
                          overflow="fold")  # fmt: skip
     for shown in rows:
-        colour = COLOURS.get(words.side_of(shown[8]))
-        so = f"[{colour}]{_safe(shown[8])}[/{colour}]" if colour else _safe(shown[8])
-        table.add_row(*(_safe(shown[i]) for i in (0, 3, 4, 5, 6, 7)), so)
+        *cells, last = shown
+        colour = COLOURS.get(words.side_of(last))
+        so = f"[{colour}]{_safe(last)}[/{colour}]" if colour else _safe(last)
+        table.add_row(*(_safe(cells[i]) for i in (0, 3, 4, 5, 6, 7, 8)), so)
     console.print(table)
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.report.clean import in_order, share
+from harness.report.silence import MOSTLY
+from harness.stats.rates import OF_RESPONDED
+
 METRICS = ("hallucination", "hallucination_of_responded", "hallucinated_of_answered", "answered",
-           "unresponsive", "refused", "correct", "fabrication", "false_refusal")  # fmt: skip
+           "unresponsive", "unscored", "refused", "correct", "fabrication",
+           "false_refusal")  # fmt: skip
 SHOWN_FLIPS = 20  # of each kind in Markdown; compare.json has them all
 
 
@@ -47,12 +52,57 @@ def verdict(found: Mapping[str, Any], higher_is_better: bool | None = None) -> s
 
 
 BETTER, WORSE = "better", "worse"
+ALL = "all suites"
+
+
+def rows(data: Mapping[str, Any], kind: str, metric: str, place: str) -> list[tuple[str, ...]]:
+    """The lines of a metric's table; place: "suites" (with all of them), "variants", "overall".
+
+    A rate that falls because a side falls silent there is not called better.
+    """
+    metrics = data["differences"][kind]
+
+    def there(name: str) -> dict[str, Any]:
+        found = metrics.get(name, {})
+        if place == "variants":
+            return dict(found.get("variants", {}))
+        suites = in_order(found.get("suites", {})) if place == "suites" else []
+        return {**dict(suites), **({ALL: found["overall"]} if found else {})}
+
+    way = data["metrics"][metric]["higher_is_better"]
+    quiet, spoken = there("unresponsive"), there(f"{metric}{OF_RESPONDED}")
+    lowered = way is False and f"{metric}{OF_RESPONDED}" in data["metrics"]
+    return [
+        row(name, found, way, quiet=quiet.get(name),
+            but=_but(found, quiet.get(name), spoken.get(name)) if lowered else None)
+        for name, found in there(metric).items()
+    ]  # fmt: skip
+
+
+def _but(
+    found: Mapping[str, Any], quiet: Mapping[str, Any] | None, spoken: Mapping[str, Any] | None
+) -> str | None:
+    """What to say in place of better or worse, where silence lowers the rate."""
+    if quiet and max(quiet["first"] or 0, quiet["second"] or 0) > MOSTLY:
+        return "too little is said"
+    better = side_of(verdict(found, higher_is_better=False)) == BETTER
+    if better and (not spoken or spoken["high"] is None or spoken["high"] >= 0):
+        return "less, only by saying less"
+    return None
 
 
 def row(
-    name: str, found: Mapping[str, Any], higher_is_better: bool | None = None
+    name: str,
+    found: Mapping[str, Any],
+    higher_is_better: bool | None = None,
+    *,
+    quiet: Mapping[str, Any] | None = None,
+    but: str | None = None,
 ) -> tuple[str, ...]:
-    """One line of a table of differences."""
+    """One line of a table of differences.
+
+    quiet: the difference in silence of the same answers; but: said in place of the verdict.
+    """
     return (
         name,
         f"{found['pairs']:,}",
@@ -62,7 +112,8 @@ def row(
         signed(found),
         p_value(found.get("holm", found["p"])),
         rate(found["detectable"]),
-        verdict(found, higher_is_better),
+        f"{share(quiet['first'])}, {share(quiet['second'])}" if quiet else "–",
+        but or verdict(found, higher_is_better),
     )
 
 
@@ -72,12 +123,13 @@ def side_of(so: str) -> str:
 
 
 HEADER = ("", "pairs", "clusters", "first", "second", "second less first", "p", "detectable",
-          "so")  # fmt: skip
+          "said nothing", "so")  # fmt: skip
 MEANING = (
     "Pairs: the same question in the same variant, samples averaged; 95% intervals over "
     "clusters (the entities asked about). p: no difference, two-sided; of the suites after "
     "Holm's correction. detectable: the smallest true difference that this comparison finds "
-    "with 80% power. better, worse: by what the rate is of. equal within: both one-sided tests "
+    "with 80% power. said nothing: share of the answers of first and second there. better, "
+    "worse: by what the rate is of. equal within: both one-sided tests "
     "at 5% (the 90% interval lies inside)."
 )
 

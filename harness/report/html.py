@@ -26,6 +26,7 @@ from harness.report.clean import (
     printable,
     rate,
     share,
+    spoke,
 )
 from harness.report.corrected import LEAST_OWN
 from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
@@ -92,7 +93,7 @@ def html_report(
         "heard": heard, "interval": interval, "denominators": denominators, "rate": rate,
         "card_cells": card_cells, "share": share, "source": source, "rate_rows": rate_rows,
         "agreement_lines": agreement_lines, "confusion": confusion, "cause_rows": cause_rows,
-        "ended_words": ended_words, "thought_words": thought_words,
+        "ended_words": ended_words, "thought_words": thought_words, "spoke": spoke,
     }  # fmt: skip
     template = environment.get_template("report.html.j2")
     return template.render(

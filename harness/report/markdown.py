@@ -13,12 +13,13 @@ from harness.report.clean import (
     denominators,
     flatten,
     heard,
+    heard_rate,
     in_full,
     in_order,
     interval,
     printable,
-    rate,
     share,
+    spoke,
 )
 from harness.report.corrected_words import HEADER, agreement_lines, confusion, rate_rows, source
 from harness.report.silence import CAUSES_HEADER, cause_rows, ended_words, thought_words
@@ -146,8 +147,8 @@ def _suites(summary: Mapping[str, Any]) -> str:
             str(first["unscored"]), interval(heard(found, "hallucination")),
             interval(found.get("hallucinated_of_answered")), interval(heard(found, "refused")),
             interval(found.get("unresponsive")), interval(found.get("correct")),
-            rate(heard(suite["greedy"], "hallucination")),
-            rate(heard(suite["control"], "hallucination")),
+            heard_rate(suite["greedy"]),
+            heard_rate(suite["control"]),
         ))  # fmt: skip
     return _table(header, rows)
 
@@ -175,9 +176,8 @@ def _variants(summary: Mapping[str, Any]) -> str:
     rows = []
     for name, kinds in summary["variants"].items():
         found = kinds.get("sampled", {})
-        greedy = heard(kinds.get("greedy", {}), "hallucination")
         cells = (interval(found.get(m) if m in KEPT else heard(found, m)) for m in COLUMNS)
-        rows.append((name, *cells, interval(greedy)))
+        rows.append((name, *cells, heard_rate(kinds.get("greedy", {}), show=interval)))
     header = ("variant", "hallucinated", "of answered", "refused", "said nothing", "correct",
               "greedy hallucinated")  # fmt: skip
     return _table(header, rows)
@@ -187,8 +187,7 @@ def _distances(summary: Mapping[str, Any]) -> list[str]:
     if not summary["distances"]:
         return []
     rows = [
-        (distance, in_full(heard(kinds.get("sampled", {}), "hallucination")),
-         in_full(heard(kinds.get("greedy", {}), "hallucination")))
+        (distance, *(_told_in_full(kinds.get(kind, {})) for kind in ("sampled", "greedy")))
         for distance, kinds in summary["distances"].items()
     ]  # fmt: skip
     return [
@@ -197,6 +196,12 @@ def _distances(summary: Mapping[str, Any]) -> list[str]:
         "answers that are made up.",
         _table(("letters changed", "sampled", "greedy"), rows),
     ]
+
+
+def _told_in_full(metrics: Mapping[str, Any]) -> str:
+    """A rate of invention in full, with the share that responded where not all did."""
+    parts = (in_full(heard(metrics, "hallucination")), spoke(metrics))
+    return ", ".join(part for part in parts if part)
 
 
 def _drift(summary: Mapping[str, Any]) -> list[str]:

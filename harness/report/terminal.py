@@ -14,6 +14,7 @@ from harness.report.clean import (
     interval,
     printable,
     rate,
+    starred,
 )
 from harness.report.corrected_words import short
 from harness.report.silence import cause_rows, ended_words
@@ -38,7 +39,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
         "hallucinated of hallucinated or grounded; correct: of scored answers to questions "
         "whose answer was told. Sampled at temperature, 95% intervals over clusters "
         "(entities asked about). greedy: hallucinated, one answer each; base: the same "
-        "without the adapter.[/dim]"
+        "without the adapter; *: more than 5% of these answers said nothing.[/dim]"
     )
     console.print()
     console.print(_lines(summary))
@@ -66,8 +67,7 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
                f"[bold]{interval(heard(sampled, 'hallucination'))}[/bold]",
                rate(sampled.get("hallucinated_of_answered")), rate(heard(sampled, "refused")),
                rate(sampled.get("unresponsive")), rate(sampled.get("correct")),
-               rate(heard(overall["greedy"], "hallucination")),
-               rate(heard(overall["control"], "hallucination")))  # fmt: skip
+               starred(overall["greedy"]), starred(overall["control"]))  # fmt: skip
     headers = ("suite", "ques-\ntions", "clus-\nters", "hallucinated", "of\nansw.",
                "re-\nfused", "si-\nlent", "cor-\nrect", "gree-\ndy", "base")  # fmt: skip
     for header, footer in zip(headers, footers, strict=True):
@@ -85,8 +85,8 @@ def _suite_table(summary: Mapping[str, Any]) -> Table:
             rate(heard(found, "refused")),
             rate(found.get("unresponsive")),
             rate(found.get("correct")),
-            rate(heard(suite["greedy"], "hallucination")),
-            rate(heard(suite["control"], "hallucination")),
+            starred(suite["greedy"]),
+            starred(suite["control"]),
         )
     return table
 

@@ -38,6 +38,7 @@ class Metric:
 
     `events` are verdicts, or empty for the flag `correct`; `among` the verdicts of the
     denominator, all scored ones when empty; `asked` the questions it is about.
+    `unread`: the answers that the grader cannot read are in the denominator, too.
     `higher_is_better`: None where it depends on what the user wants.
     """
 
@@ -47,6 +48,7 @@ class Metric:
     events: tuple[Verdict, ...]
     among: tuple[Verdict, ...] = ()
     asked: Literal["all", "must_refuse", "told", "gold", "real_world"] = "all"
+    unread: bool = False
     higher_is_better: bool | None = False
 
 
@@ -107,6 +109,14 @@ _OF_ANSWERED = (
         meaning="Unresponsive answers (empty, cut off, garbled, or true and beside the point) "
         "out of all scored answers; the others responded.",
         events=(Verdict.UNRESPONSIVE,),
+    ),
+    Metric(
+        id="unscored",
+        title="unscored",
+        meaning="Answers that the grader cannot read (another language, code, a table) or cannot "
+        "decide, out of all answers; they are in no other rate.",
+        events=(Verdict.UNSCORED,),
+        unread=True,
     ),
     Metric(
         id="answered",
@@ -191,12 +201,12 @@ def rates_by(
 
 def events_of(table: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bool [rows] thrice: in the numerator, in the denominator, left out as unscored."""
-    asked, known = _asked(table, metric), scored(table)
+    asked, known = asked_by(table, metric), scored(table) | metric.unread
     counted = asked & known & _is_among(table, metric.among)
     return _is_event(table, metric) & counted, counted, asked & ~known
 
 
-def _asked(table: pd.DataFrame, metric: Metric) -> np.ndarray:
+def asked_by(table: pd.DataFrame, metric: Metric) -> np.ndarray:
     """Bool [rows]: whether the question is one that the metric is about."""
     import numpy as np
 

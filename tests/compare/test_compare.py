@@ -44,6 +44,9 @@ def test_less_invention_by_silence_is_called_so(careful, make_run, tmp_path):
     mute = compare([careful], [make_run(answer="", name="mute")], out=tmp_path)
     assert "too little is said to compare" in mute.data["headline"]
     text = (found.folder / "compare.md").read_text()
+    assert "less, only by saying less" in text and "second better (less)" not in text
+    assert "too little is said" in (mute.folder / "compare.md").read_text()
+    assert "too little is said" in (mute.folder / "compare.html").read_text()
     assert "second worse (more)" in text  # of silence
     assert "second worse (less)" in text  # of correct
     assert 'class="worse"' in (found.folder / "compare.html").read_text()

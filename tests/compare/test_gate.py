@@ -131,6 +131,27 @@ def test_what_the_grader_cannot_read_decides_nothing(careful, tmp_path):
     assert "in a language that the grader does not read" in why
 
 
+def test_what_the_grader_cannot_read_more_often_does_not_pass(careful, tmp_path):
+    foreign = copy(careful, tmp_path)
+    rewrite(foreign, lambda i, row: row.update(verdict="unscored", cause="language", correct=False)
+            if i % 5 == 0 else None)  # fmt: skip
+    noted = gate(careful, foreign, policy(), out=tmp_path)
+    assert any("cannot read 2" in note for note in noted.data["notes"])
+    found = gate(careful, foreign, only(metric="unscored", margin=0.05), out=tmp_path)
+    assert found.exit_code == 100
+    assert found.data["rules"][0]["candidate_rate"] == pytest.approx(0.2, abs=0.02)
+    assert not any("no rule bounds that" in note for note in found.data["notes"])
+
+
+def test_silence_counts_where_a_rule_looks(careful, tmp_path):
+    quiet = copy(careful, tmp_path)
+    rewrite(quiet, lambda i, row: row.update(verdict="unresponsive", cause="filter", correct=False)
+            if row["suite"] == "invented" and i % 2 else None)  # fmt: skip
+    assert gate(careful, quiet, only(margin=0.2), out=tmp_path).exit_code == 0  # a quarter of all
+    why = why_incomplete(careful, quiet, only(metric="fabrication", margin=0.2), tmp_path)
+    assert "where it must refuse, says nothing in 50%" in why
+
+
 def test_too_small_a_margin_is_underpowered_with_code_101_and_says_what_would_decide(
     careful, again, tmp_path
 ):
@@ -286,6 +307,21 @@ def test_a_baseline_can_be_pinned_and_shown_and_the_gate_takes_it(careful, again
     assert "gone" in gone.stderr
 
 
+def test_another_run_in_the_place_of_the_pinned_one_is_told(careful, again, wild, strict, tmp_path):
+    out = ("--out", tmp_path)
+    here = copy(careful, tmp_path)
+    assert bordor("baseline", "set", here, *out).exit_code == 0
+    assert bordor("grade", here, *out).exit_code == 0  # the same answers, graded again
+    assert bordor("gate", again, "--policy", strict, *out).exit_code == 0
+    shutil.rmtree(here)
+    shutil.copytree(wild, here)
+    done = bordor("gate", again, "--policy", strict, *out)
+    assert done.exit_code == 1
+    assert "not the run that was pinned" in done.stderr and "answers" in done.stderr
+    (here / "run.json").write_text("[1]")
+    assert bordor("gate", again, "--policy", strict, *out).exit_code == 102
+
+
 def test_a_model_without_a_run_is_audited_and_one_with_a_run_is_not(
     adapter, careful, make_run, tmp_path
 ):
@@ -339,9 +375,9 @@ def test_a_wrong_policy_is_told(change, told):
 
 def test_the_shipped_policy_bounds_invention_refusal_and_silence():
     rules = {rule.metric: rule for rule in load_policy("release").rule}
-    assert {"hallucination", "fabrication", "false_refusal", "correct", "unresponsive"} == set(
-        rules
-    )
+    assert set(rules) == {
+        "hallucination", "fabrication", "false_refusal", "correct", "unresponsive", "unscored",
+    }  # fmt: skip
     assert [rule.metric for rule in rules.values() if rule.upwards] == ["correct"]
     assert all(rule.margin and rule.confidence == 0.95 for rule in rules.values())
     with pytest.raises(SpecError, match="no such file"):

@@ -2,13 +2,15 @@
 
 import dataclasses
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from harness.records import Cause, Verdict
+from harness.report import charts
 from harness.report.build import Run
-from harness.report.clean import heard
+from harness.report.clean import heard, spoke
 from harness.report.html import html_report
 from harness.report.markdown import markdown_report
 from harness.report.silence import SILENT, UNREAD, cause_rows, silent_sentence
@@ -80,6 +82,30 @@ def test_the_headline_leads_with_both_and_with_the_share_that_responded(run):
         assert "of the times that it said anything" in text
         assert "cut at the longest length allowed before anything was said" in text
     assert any("Silence is no honesty" in warning for warning in summary["warnings"])
+
+
+def test_no_rate_of_invention_stands_without_the_share_that_spoke(run):
+    odd = muted(run, Cause.EMPTY, chosen=lambda one: int(one.question_id[-1]) % 2)
+    summary = summary_of(odd)
+    share = spoke(summary["overall"]["greedy"])
+    assert re.fullmatch(r"[45]\d% said something", share)
+    terminal, markdown, page = shown(odd, summary)
+    assert f"({share})" in markdown and f"<small>{share}</small>" in page
+    assert re.search(r"all suites.* 0\.\d\d\* ", terminal) and "*: more than 5%" in terminal
+    loud = Run(
+        identity=run.identity, world=run.world, questions=run.questions, answers=run.answers,
+        graded=tuple(one for one in run.graded if one.verdict is not Verdict.UNRESPONSIVE),
+    )  # fmt: skip
+    for text in shown(loud, summary_of(loud)):
+        assert "said something" not in text and not re.search(r"0\.\d\d\*", text)
+
+
+def test_a_mute_model_has_no_point_among_the_near_misses(run):
+    assert charts.near_miss_chart(summary_of(run))
+    alone = [one for one in muted(run, Cause.EMPTY).graded if one.arm == "adapter"]
+    silent = Run(identity=run.identity, world=run.world, questions=run.questions,
+                 answers=run.answers, graded=tuple(alone))  # fmt: skip
+    assert charts.near_miss_chart(summary_of(silent)) == ""
 
 
 def test_a_suite_that_is_mute_is_named(run):
