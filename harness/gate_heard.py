@@ -82,7 +82,7 @@ def _parts(audit: Audit, policy: PolicySpec) -> Iterator[tuple[str, pd.DataFrame
             chosen = table[asked_by(table, metric)]
             chosen = chosen[chosen["suite"].isin(suites)] if suites else chosen
             where = [f"in {', '.join(suites)}"] * bool(suites)
-            where += [ABOUT[metric.asked]] * (metric.asked in ABOUT)
+            where += [ABOUT[metric.asked]] if metric.asked in ABOUT else []
             yield "".join(f", {one}" for one in where), chosen
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from harness.compare import compare
 from harness.errors import PairingError, StoreError, UsageError
 from harness.pairing import read_audit
+from harness.report import compare_words as words
 from harness.report.compare_html import compare_html
 from harness.report.compare_markdown import compare_markdown
 from harness.report.compare_terminal import print_comparison
@@ -44,12 +45,25 @@ def test_less_invention_by_silence_is_called_so(careful, make_run, tmp_path):
     mute = compare([careful], [make_run(answer="", name="mute")], out=tmp_path)
     assert "too little is said to compare" in mute.data["headline"]
     text = (found.folder / "compare.md").read_text()
-    assert "less, only by saying less" in text and "second better (less)" not in text
     assert "too little is said" in (mute.folder / "compare.md").read_text()
     assert "too little is said" in (mute.folder / "compare.html").read_text()
     assert "second worse (more)" in text  # of silence
     assert "second worse (less)" in text  # of correct
     assert 'class="worse"' in (found.folder / "compare.html").read_text()
+
+
+def test_a_rate_that_falls_by_silence_is_not_called_better(wild, tmp_path):
+    quiet = shutil.copytree(wild, tmp_path / wild.parent.name / wild.name)
+    rewrite(quiet, lambda i, row: row.update(verdict="unresponsive", cause="empty", correct=False)
+            if i % 5 < 2 else None)  # fmt: skip
+    found = compare([wild], [quiet], out=tmp_path)
+    said = {line[0]: line for line in words.rows(found.data, "sampled", "hallucination", "suites")}
+    assert [one[-1] for one in said.values()] == ["less, only by saying less"] * 3
+    assert re.fullmatch(r"0\.00, 0\.[34]\d", said["all suites"][-2])
+    for name in ("compare.md", "compare.html"):
+        assert "second better" not in (found.folder / name).read_text()
+    back = compare([quiet], [wild], out=tmp_path)
+    assert "second better (more)" in (back.folder / "compare.md").read_text()  # of correct
 
 
 def test_pairs_are_questions_by_variants_and_holm_never_lowers_p(found):
