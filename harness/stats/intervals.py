@@ -96,19 +96,38 @@ class GroupedRates:
             found = self.moments[0] / (self.rate * (1 - self.rate) / self.n)
         return np.maximum(found, np.where(self.few, 1.0, LEAST_DESIGN_EFFECT))
 
-    def at(
+    @cached_property
+    def freedom(self) -> np.ndarray:
+        """Degrees of freedom of the t quantile [G], 1 to clusters - 1.
+
+        Satterthwaite's, doubled, in a group with `few`: the variance rests on the clusters
+        that have events alone; the factor is the smallest that covers in simulation.
+        """
+        import numpy as np
+
+        variance, _, fourths = self.moments
+        with np.errstate(invalid="ignore", divide="ignore"):
+            carried = np.nan_to_num(2 * variance**2 / fourths, nan=2.0)
+        found = np.where(self.few, np.maximum(carried, 2), np.inf)
+        return np.asarray(np.maximum(np.minimum(found, self.clusters - 1), 1))
+
+    def limits(
         self,
         confidence: float | np.ndarray,
         *,
         design_effect: np.ndarray | None = None,
         skew: float | np.ndarray = 0.0,
-    ) -> GroupedRates:
-        """The same rates with limits of another confidence, one or [G].
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lows and highs [G] of a confidence, one or [G].
 
         design_effect: another one than their own [G]; skew: how much of the skewness that
         the clusters show beyond that of a rate is corrected for (0 to 1, one or [G]).
         """
-        low, high = _limits(self, confidence, design_effect=design_effect, skew=skew)
+        return _limits(self, confidence, design_effect=design_effect, skew=skew)
+
+    def at(self, confidence: float, *, skew: float = 0.0) -> GroupedRates:
+        """The same rates with limits of another confidence; `skew` as of `limits`."""
+        low, high = self.limits(confidence, skew=skew)
         return replace(self, low=low, high=high)
 
     def of(self, groups: np.ndarray) -> GroupedRates:
@@ -190,26 +209,21 @@ def _limits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both limits of every group [G]: Wilson on the effective size, exact at 0 and 1."""
     import numpy as np
-    from scipy import stats
+    from scipy import special
 
     rate, n, clusters = rates.rate, rates.n, rates.clusters
     tail = (1 - confidence) / 2
-    variance, cubes, fourths = rates.moments
+    variance, cubes, _ = rates.moments
     effect = rates.design_effect if design_effect is None else design_effect
     with np.errstate(invalid="ignore", divide="ignore"):
         effective = n / effect
-        # Satterthwaite's degrees of freedom, doubled: with few clusters that have events the
-        # variance rests on those alone; the factor is the smallest that covers in simulation
-        carried = 2 * variance**2 / fourths
-        freedom = np.where(rates.few, np.clip(np.nan_to_num(carried, nan=2.0), 2, None), np.inf)
-        freedom = np.maximum(np.minimum(freedom, clusters - 1), 1)
         slope = skew * excess_slope(rate, effective, cubes / variance)
-        low, high = wilson(rate, effective, stats.t.ppf(1 - tail, freedom), slope)
+        low, high = wilson(rate, effective, special.stdtrit(rates.freedom, 1 - tail), slope)
         exact = tail ** (1 / np.maximum(clusters, 1))  # Clopper-Pearson, no event in `clusters`
     none, all_ = rate <= 0, rate >= 1
     alone = (clusters == 1) & ~none & ~all_
-    low = np.select([none, all_, alone], [0.0, exact, 0.0], default=low)
-    high = np.select([none, all_, alone], [1 - exact, 1.0, 1.0], default=high)
+    low = np.where(none | alone, 0.0, np.where(all_, exact, low))
+    high = np.where(all_ | alone, 1.0, np.where(none, 1 - exact, high))
     empty = n == 0
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 

@@ -169,12 +169,12 @@ class PairedRates:
     def limits(self, confidence: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lows and highs of the differences [G] at a two-sided confidence, one or [G]."""
         first, second = self.design_effects
-        ours = self.first.at(confidence, design_effect=first, skew=self.skew)
-        theirs = self.second.at(confidence, design_effect=second, skew=self.skew)
-        middle, shared = theirs.rate - ours.rate, self.correlation
-        below = joined(theirs.rate - theirs.low, ours.high - ours.rate, shared)
-        above = joined(theirs.high - theirs.rate, ours.rate - ours.low, shared)
-        return middle - below, middle + above
+        low, high = self.first.limits(confidence, design_effect=first, skew=self.skew)
+        other_low, other_high = self.second.limits(confidence, design_effect=second, skew=self.skew)
+        rate, other = self.first.rate, self.second.rate
+        below = joined(other - other_low, high - rate, self.correlation)
+        above = joined(other_high - other, rate - low, self.correlation)
+        return other - rate - below, other - rate + above
 
     def of(self, groups: np.ndarray) -> PairedRates:
         """The rates of these group codes, in this order."""

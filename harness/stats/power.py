@@ -55,10 +55,10 @@ def _detectable(
 ) -> np.ndarray:
     """For each row of group codes [M, size]."""
     import numpy as np
-    from scipy import stats
+    from scipy import special
 
     clusters = paired.first.clusters[groups]
-    aimed = stats.t.ppf(power, np.maximum(clusters.max(1) - 1, 1))
+    aimed = special.stdtrit(np.maximum(clusters.max(1) - 1, 1), power)
     rate, shared = paired.first.rate[groups], paired.correlation[groups]
     falls = rate.mean(1) > 0.5
     rate = np.where(falls[:, None], 1 - rate, rate)  # a fall is a rise of the complement
@@ -140,7 +140,7 @@ class _Side:
     def quantile(self, rate: np.ndarray, confidence: float) -> np.ndarray:
         """The t quantile that an interval around `rate` will use."""
         import numpy as np
-        from scipy import stats
+        from scipy import special
 
         with np.errstate(invalid="ignore", divide="ignore"):
             more = np.where(
@@ -149,7 +149,7 @@ class _Side:
         expected = np.clip(more, 1, self.clusters)
         freedom = np.where(self.few & (expected < FEW), np.clip(2 * expected, 2, None), np.inf)
         freedom = np.maximum(np.minimum(freedom, self.clusters - 1), 1)
-        return np.asarray(stats.t.ppf((1 + confidence) / 2, freedom))
+        return np.asarray(special.stdtrit(freedom, (1 + confidence) / 2))
 
 
 def _still_shared(rate: np.ndarray, moved: np.ndarray) -> np.ndarray:

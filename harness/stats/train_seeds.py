@@ -47,7 +47,7 @@ def with_seeds(contrasts: Contrasts, first: np.ndarray, second: np.ndarray) -> C
     first, second: the rates run by run, [runs, G], at least two runs a side.
     """
     import numpy as np
-    from scipy import stats
+    from scipy import special
 
     ours, theirs = (side.var(0, ddof=1) / len(side) for side in (first, second))
     seeds = ours + theirs
@@ -59,11 +59,11 @@ def with_seeds(contrasts: Contrasts, first: np.ndarray, second: np.ndarray) -> C
     middle = contrasts.difference
 
     def limits(confidence: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        half = stats.t.ppf((1 + np.asarray(confidence)) / 2, freedom) * error
+        half = special.stdtrit(freedom, (1 + np.asarray(confidence)) / 2) * error
         low, high = contrasts.limits(confidence)
         return np.minimum(low, middle - half), np.maximum(high, middle + half)
 
-    quantiles = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) + stats.t.ppf(POWER, freedom)
+    quantiles = special.stdtrit(freedom, (1 + CONFIDENCE) / 2) + special.stdtrit(freedom, POWER)
     reach = np.fmax(quantiles * error, contrasts.detectable)
     return replace(
         contrasts,
