@@ -123,14 +123,108 @@ def test_each_text_goes_through_the_model_alone_and_unpadded(monkeypatch):
     assert len(asked) == 4 and sorted(asked)[0] < sorted(asked)[-1]
 
 
-def test_the_lone_reading_is_the_librarys(monkeypatch):
-    from harness.embedding import _Reader
+def by_the_library(model, ids):
+    """Every layer's states of one text as transformers computes them, each [L, D]."""
+    import torch
 
+    with torch.inference_mode():
+        pieces = torch.tensor([ids])
+        found = model(pieces, torch.ones_like(pieces), output_hidden_states=True).hidden_states
+    return [layer[0].float() for layer in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "apart", "angle"), [("float32", 1e-4, 1e-6), ("bfloat16", 0.1, 1e-3)]
+)
+def test_the_lone_bert_is_the_librarys_in_every_layer(kind, apart, angle):
+    """apart: in any value, of up to 20; angle: 1 - cosine of a piece, of which verdicts are made."""
+    import torch
+
+    from harness.bert import LoneBert, can_read
+
+    model = Encoder()._load()
+    assert can_read(model[0].model)
+    bert = model[0].model.to(getattr(torch, kind))
+    lone = LoneBert(bert)
+    for text in TEXTS:
+        ids = model.tokenizer(text, truncation=True, max_length=256)["input_ids"]
+        with torch.inference_mode():
+            own = [layer.float() for layer in lone(ids)]
+        for mine, theirs in zip(own, by_the_library(bert, ids), strict=True):
+            assert (mine - theirs).abs().max() < apart, text
+            cosines = torch.nn.functional.cosine_similarity(mine, theirs)
+            assert (1 - cosines).max() < angle, text
+
+
+def test_the_lone_reading_is_what_the_library_makes_of_a_batch():
     encoder = Encoder()
-    lone = [encoder._reader(words=False).sentence(text) for text in TEXTS]
-    monkeypatch.setattr(embedding, "can_read", lambda _: False)
-    library = _Reader(encoder._load())
     whole = encoder._load().encode(list(TEXTS), normalize_embeddings=True)
-    for text, own, batched in zip(TEXTS, lone, whole, strict=True):
-        assert abs(own - library.sentence(text)).max() < 1e-5
-        assert abs(own - batched).max() < 1e-5
+    assert abs(encoder.encode(TEXTS) - whole).max() < 1e-5
+
+
+def test_words_are_the_means_of_their_pieces_at_two_thirds_of_the_depth(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(embedding, "native_bfloat16", lambda: False)
+    encoder = Encoder()
+    model = encoder._load()
+    words = ("Ostrina", "kept", "goats", ".")
+    [found] = encoder.encode_words([words])
+    pieces = model.tokenizer(list(words), is_split_into_words=True)
+    states = by_the_library(model[0].model, pieces["input_ids"])
+    for number in range(len(words)):
+        own = [at for at, word in enumerate(pieces.word_ids()) if word == number]
+        mean = torch.nn.functional.normalize(states[4][own].mean(dim=0), dim=0)  # of six layers
+        assert abs(found.words[number] - mean.numpy()).max() < 1e-3  # kept in half precision
+    assert abs(found.sentence - encoder._load().encode(" ".join(words))).max() < 1e-5
+
+
+def save_encoder(folder, kind, pooling):
+    """A sentence-transformers folder with a tiny random model of `kind` and its own pooling."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    torch.manual_seed(3)
+    small = {"bert": {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4,
+                      "num_hidden_layers": 3},
+             "distilbert": {"dim": 32, "hidden_dim": 64, "n_heads": 4, "n_layers": 3}}[kind]  # fmt: skip
+    tokenizer = AutoTokenizer.from_pretrained(model_folder())
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **small)
+    AutoModel.from_config(config).save_pretrained(folder / "inner")
+    tokenizer.save_pretrained(folder / "inner")
+    part = Transformer(str(folder / "inner"), max_seq_length=64)
+    SentenceTransformer(modules=[part, Pooling(32, pooling_mode=pooling)], device="cpu").save(
+        str(folder / "whole")
+    )
+    return folder / "whole"
+
+
+@pytest.mark.parametrize(
+    ("kind", "pooling"), [("bert", "cls"), ("bert", "mean"), ("distilbert", "mean")]
+)
+def test_an_encoder_of_another_kind_is_read_by_its_own_forward(
+    tmp_path, monkeypatch, kind, pooling
+):
+    monkeypatch.setattr(embedding, "native_bfloat16", lambda: False)
+    encoder = Encoder(save_encoder(tmp_path, kind, pooling))
+    model = encoder._load()
+    assert (encoder._reader(words=False)._bert is None) == ((kind, pooling) != ("bert", "mean"))
+    for text, row in zip(TEXTS, encoder.encode(TEXTS), strict=True):
+        assert abs(row - model.encode(text, normalize_embeddings=True)).max() < 1e-5
+    words = [tuple(text.split()) for text in TEXTS if text]
+    together = encoder.encode_words(words)
+    for one, found in zip(words, together, strict=True):
+        [alone] = Encoder(tmp_path / "whole").encode_words([one])
+        assert (alone.words == found.words).all() and (alone.sentence == found.sentence).all()
+        states = by_the_library(
+            model[0].model,
+            model.tokenizer(list(one), is_split_into_words=True, truncation=True, max_length=64)[
+                "input_ids"
+            ],
+        )
+        first = states[2][1].numpy()  # of three layers; the first piece of the first word
+        assert found.words.shape == (len(one), 32)
+        if len(model.tokenizer.tokenize(one[0])) == 1:
+            assert abs(found.words[0] - first / (first @ first) ** 0.5).max() < 1e-3
