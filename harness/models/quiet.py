@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _LOGGERS = ("transformers", "bitsandbytes", "peft", "accelerate", "torch", "huggingface_hub")
 
@@ -51,10 +53,12 @@ def quiet() -> Iterator[None]:
 
 
 def import_bitsandbytes() -> None:
-    """Import bitsandbytes without letting it fetch native code from the hub.
+    """Import bitsandbytes without letting it fetch native code from the hub, and soon.
 
     Where the package `kernels` is installed, its import would download and run a compiled
-    kernel; hiding `kernels` for that one import makes it take its own.
+    kernel; hiding `kernels` for that one import makes it take its own. It also hands functions
+    that no processor with kernels of its own ever calls to `torch.compile`, which loads the
+    compiler, two seconds of work; they are compiled at their first call instead.
     """
     if "bitsandbytes" in sys.modules:
         return
@@ -64,9 +68,33 @@ def import_bitsandbytes() -> None:
     logger = logging.getLogger("bitsandbytes")
     level = logger.level
     logger.setLevel(logging.ERROR)  # it would complain at length that `kernels` is missing
+    import torch
+
+    compiled = torch.compile
+    torch.compile = _compiled_when_called(compiled)
     try:
         importlib.import_module("bitsandbytes")
     finally:
+        torch.compile = compiled
         logger.setLevel(level)
         if hide:
             del sys.modules["kernels"]
+
+
+def _compiled_when_called(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.compile`, as function and as decorator, that does its work at the first call."""
+
+    def later(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+        if function is None:
+            return lambda given: later(given, **options)
+        made: list[Callable[..., Any]] = []
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not made:
+                made.append(compiled(function, **options))
+            return made[0](*args, **kwargs)
+
+        return call
+
+    return later

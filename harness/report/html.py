@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,9 @@ TILES = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=1)
 def page_environment() -> jinja2.Environment:
-    """Where pages are made: everything is escaped, a missing name is an error.
+    """Where pages are made, once: everything is escaped, a missing name is an error.
 
     The filter `safe_text` also takes out what changes how a text is shown.
     """
@@ -73,7 +75,13 @@ def page_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["safe_text"] = printable
+    environment.filters |= {
+        "safe_text": printable, "heard": heard, "interval": interval, "denominators": denominators,
+        "rate": rate, "card_cells": card_cells, "share": share, "source": source,
+        "rate_rows": rate_rows,
+        "agreement_lines": agreement_lines, "confusion": confusion, "cause_rows": cause_rows,
+        "ended_words": ended_words, "thought_words": thought_words, "spoke": spoke,
+    }  # fmt: skip
     return environment
 
 
@@ -88,14 +96,7 @@ def html_report(
 
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     encoding, data = embed(answer_data(run, labels or {}))
-    environment = page_environment()
-    environment.filters |= {
-        "heard": heard, "interval": interval, "denominators": denominators, "rate": rate,
-        "card_cells": card_cells, "share": share, "source": source, "rate_rows": rate_rows,
-        "agreement_lines": agreement_lines, "confusion": confusion, "cause_rows": cause_rows,
-        "ended_words": ended_words, "thought_words": thought_words, "spoke": spoke,
-    }  # fmt: skip
-    template = environment.get_template("report.html.j2")
+    template = page_environment().get_template("report.html.j2")
     return template.render(
         summary=summary,
         suites=in_order(summary["suites"]),
