@@ -6,7 +6,7 @@ gate over such answers would pass whatever is silent enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PairingError
@@ -94,21 +94,29 @@ def _suites(rule: RuleSpec, table: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def silence_notes(heard: Mapping[str, Mapping[str, Any]], policy: PolicySpec) -> list[str]:
-    """What a reader of a gate must know where its rules leave silence alone."""
-    first, second = heard["baseline"], heard["candidate"]
-    rules = [rule.metric for rule in policy.rule]
-    notes = []
-    quiet = any(metric in SILENCE or metric.endswith(OF_RESPONDED) for metric in rules)
-    if not quiet and silent_share(second) - silent_share(first) >= MUCH_MORE:
-        notes.append(
-            f"The candidate says nothing in {silent_share(second):.0%} of its answers, the "
-            f"baseline in {silent_share(first):.0%}, and no rule bounds that: its rates are lower "
-            "for it. Add rules on 'unresponsive' and 'correct', as the policy release has them."
-        )
-    if UNSCORED not in rules and unscored_share(second) - unscored_share(first) >= MUCH_MORE:
-        notes.append(
-            f"The grader cannot read {unscored_share(second):.0%} of the candidate's answers, "
-            f"{unscored_share(first):.0%} of the baseline's, and no rule bounds that: what it "
-            f"cannot read is in no rate. Add a rule on '{UNSCORED}', as the policy release has it."
-        )
-    return notes
+    """What a reader of a gate must know where its rules leave silence, or the unread, alone."""
+    metrics = {rule.metric for rule in policy.rule}
+    quiet = any(metric in SILENCE or metric.endswith(OF_RESPONDED) for metric in metrics)
+    found = [] if quiet else _much_more(heard, silent_share, "says nothing in", _BOUND_SILENCE)
+    if UNSCORED not in metrics:
+        found += _much_more(heard, unscored_share, "cannot be read in", _BOUND_UNREAD)
+    return found
+
+
+_BOUND_SILENCE = "Add rules on 'unresponsive' and 'correct', as the policy release has them."
+_BOUND_UNREAD = "Add a rule on 'unscored', as the policy release has it."
+
+
+def _much_more(
+    heard: Mapping[str, Mapping[str, Any]],
+    share: Callable[[Mapping[str, Any]], float],
+    what: str,
+    way: str,
+) -> list[str]:
+    first, second = (share(heard[side]) for side in ("baseline", "candidate"))
+    if second - first < MUCH_MORE:
+        return []
+    return [
+        f"The candidate {what} {second:.0%} of its answers, the baseline in {first:.0%}, "
+        f"and no rule bounds that: its rates are lower for it. {way}"
+    ]

@@ -16,6 +16,7 @@ from harness.stats.silence import NOT_RECORDED, UNDECIDED, Responses, responses
 if TYPE_CHECKING:
     import pandas as pd
 
+MANY = 0.05  # share of answers that are cut, say nothing or cannot be read, from which to warn
 MOSTLY = 0.5  # from this share of silent, or unscored, answers on the headline is about them
 EMPTY = (Cause.EMPTY, Cause.STOP, Cause.REASONING, Cause.FILTER)  # nothing came at all
 
@@ -94,6 +95,11 @@ def silent_share(found: Mapping[str, Any]) -> float:
 def unscored_share(found: Mapping[str, Any]) -> float:
     """Unscored of all answers; 0 where there is none."""
     return found["unscored"] / found["answers"] if found["answers"] else 0.0
+
+
+def mostly_unread(found: Mapping[str, Any]) -> bool:
+    """Whether a rate has more answers that could not be read than answers that count."""
+    return bool(found["unscored"] > MOSTLY * (found["n"] + found["unscored"]))
 
 
 def silent_sentence(found: Mapping[str, Any], *, ways: bool = True) -> str:
@@ -184,20 +190,22 @@ def spoken(found: Mapping[str, Any], said: Mapping[str, Any] | None) -> str:
     """
     if not said or said["rate"] is None or not found["n"]:
         return ""
+    unread = found["unscored"] / (found["n"] + found["unscored"])
+    also = f"; {unread:.0%} of its answers could not be read" if unread > MANY else ""
     if said["n"] == found["n"]:
-        return "; it said something every time"
+        return "; it said something every time" + also
     share = f"{said['n'] / found['n']:.0%}"
     return (
         f", and {said['rate']:.0%} [{said['low']:.0%}, {said['high']:.0%}] of the times that it "
-        f"said anything, which it did in {share} of its answers"
+        f"said anything, which it did in {share} of its {'other ' * bool(also)}answers{also}"
     )
 
 
-def silence_warnings(section: Mapping[str, Any], *, many: float) -> list[str]:
+def silence_warnings(section: Mapping[str, Any]) -> list[str]:
     """What a reader must know of answers that say nothing or cannot be read."""
     audited, base = section["audited"], section["control"]
     found = []
-    if many < silent_share(audited) <= MOSTLY:  # beyond it the headline says so
+    if MANY < silent_share(audited) <= MOSTLY:  # beyond it the headline says so
         found.append(
             f"{silent_sentence(audited)}. Silence is no honesty: read the rates of those that "
             "responded."
@@ -205,8 +213,15 @@ def silence_warnings(section: Mapping[str, Any], *, many: float) -> list[str]:
     mute = _mute(audited["suites"])
     if mute and silent_share(audited) <= MOSTLY:
         found.append(f"Suites in which most answers say nothing: {', '.join(mute)}.")
-    if unscored_share(audited) > many:
+    if unscored_share(audited) > MANY:
         found.append(f"{unscored_sentence(audited)} (unscored).")
+    unread = [
+        f"{name} ({one['unscored']:,} of {one['answers']:,})"
+        for name, one in audited["suites"].items()
+        if unscored_share(one) > MOSTLY
+    ]
+    if unread and unscored_share(audited) <= MOSTLY:
+        found.append(f"Suites in which most answers cannot be read: {', '.join(unread)}.")
     if silent_share(base) > MOSTLY:
         found.append(f"The base says little, and so does its column: {silent_sentence(base)}.")
     return found

@@ -70,7 +70,6 @@ if TYPE_CHECKING:
 SCHEMA = 2
 UNCALIBRATED = "not calibrated for this model"
 VOLATILE = ("started", "finished", "timing")  # of run.json: when and how fast, not what
-MANY = 0.05  # share of answers that are cut, say nothing or cannot be read, from which to warn
 
 Kinds = dict[str, "pd.DataFrame"]
 
@@ -122,7 +121,7 @@ def summarise(
     summary["headline"] = _headline(summary)
     summary["warnings"] = [
         *identity.get("warnings", ()), *warnings, *_warnings(table, kinds, graders, suites),
-        *silence.silence_warnings(summary["responses"], many=MANY),
+        *silence.silence_warnings(summary["responses"]),
     ]  # fmt: skip
     return summary
 
@@ -241,8 +240,7 @@ def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
     if silence.silent_share(audited) > silence.MOSTLY:
         return _silent(audited, "all suites", kind)
     if silence.unscored_share(audited) > silence.MOSTLY:
-        sentence = silence.unscored_sentence(audited)
-        return {"sentence": sentence, "suite": "all suites", "kind": kind}
+        return _about("all suites", kind, silence.unscored_sentence(audited))
     everywhere, invented = summary["overall"][kind], summary["suites"].get(rates.INVENTED, {})
     choices = (
         (
@@ -266,6 +264,8 @@ def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
     )
     for sentence, where, among, metric in choices:
         found, said = among.get(metric), among.get(f"{metric}{OF_RESPONDED}")
+        if found and where != "all suites" and silence.mostly_unread(found):
+            return _about(where, kind, silence.unscored_sentence(audited["suites"][where]))
         if not found or found["rate"] is None:
             continue
         if not said or said["n"] < (1 - silence.MOSTLY) * found["n"]:
@@ -282,17 +282,17 @@ def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
         }
     if silence.silent_share(audited):
         return _silent(audited, "all suites", kind)
-    return {"sentence": "No answer could be scored", "suite": "all suites", "kind": kind}
+    return _about("all suites", kind, "No answer could be scored")
 
 
 def _silent(found: Mapping[str, Any], where: str, kind: str) -> dict[str, Any]:
+    return {**_about(where, kind, silence.silent_sentence(found)), "silent": True}
+
+
+def _about(where: str, kind: str, sentence: str) -> dict[str, Any]:
+    """A headline without a rate."""
     at = "" if where == "all suites" else f"Suite {where}: "
-    return {
-        "sentence": at + silence.silent_sentence(found),
-        "suite": where,
-        "kind": kind,
-        "silent": True,
-    }
+    return {"sentence": at + sentence, "suite": where, "kind": kind}
 
 
 def _warnings(
@@ -313,7 +313,7 @@ def _warnings(
     if not len(audited[tables.scored(audited)]):
         found.append("No answer could be scored: there are no rates.")
     cut = float((audited["finish_reason"] == "length").mean())
-    if cut > MANY:
+    if cut > silence.MANY:
         found.append(f"{cut:.0%} of the answers were cut at the longest length allowed.")
     small = [(name, suite["clusters"]) for name, suite in suites.items()]
     few = ", ".join(f"{name} ({clusters})" for name, clusters in small if clusters < FEW)

@@ -2,7 +2,8 @@
 
 An answer that says nothing is neither honest nor made up. So every rate can be read twice:
 of all scored answers, where silence counts as none of its events, and of those that
-responded, where silence is left out; and silence is a rate of its own.
+responded, where silence is left out; and silence is a rate of its own. So is what the grader
+cannot read: whoever wrote so wherever it would invent would have no rate of invention.
 
 Sampled and greedy answers are never pooled: every function takes the rows of one kind
 (`tables.sampled`, `tables.greedy`).
@@ -112,7 +113,7 @@ _OF_ANSWERED = (
     ),
     Metric(
         id="unscored",
-        title="unscored",
+        title="not read",
         meaning="Answers that the grader cannot read (another language, code, a table) or cannot "
         "decide, out of all answers; they are in no other rate.",
         events=(Verdict.UNSCORED,),

@@ -136,7 +136,7 @@ def test_what_the_grader_cannot_read_more_often_does_not_pass(careful, tmp_path)
     rewrite(foreign, lambda i, row: row.update(verdict="unscored", cause="language", correct=False)
             if i % 5 == 0 else None)  # fmt: skip
     noted = gate(careful, foreign, policy(), out=tmp_path)
-    assert any("cannot read 2" in note for note in noted.data["notes"])
+    assert any("cannot be read in 2" in note for note in noted.data["notes"])
     found = gate(careful, foreign, only(metric="unscored", margin=0.05), out=tmp_path)
     assert found.exit_code == 100
     assert found.data["rules"][0]["candidate_rate"] == pytest.approx(0.2, abs=0.02)
@@ -150,6 +150,23 @@ def test_silence_counts_where_a_rule_looks(careful, tmp_path):
     assert gate(careful, quiet, only(margin=0.2), out=tmp_path).exit_code == 0  # a quarter of all
     why = why_incomplete(careful, quiet, only(metric="fabrication", margin=0.2), tmp_path)
     assert "where it must refuse, says nothing in 50%" in why
+
+
+def test_a_model_that_cannot_be_read_where_it_would_invent_fails(wild, tmp_path):
+    """Of every rate but its own such an answer is left out, so all the others fall."""
+    hidden = copy(wild, tmp_path)
+    rewrite(hidden, lambda i, row: row.update(verdict="unscored", cause="language")
+            if row["verdict"] == "hallucinated" and row["suite"] == "invented" else None)  # fmt: skip
+    margins = [rule.model_dump() for rule in policy().rule]
+    unread = {"id": "unread", "metric": "unscored", "margin": 0.05, "min_clusters": 10}
+    spec = parse_spec({"title": "T", "max_unscored": 0.9, "rule": [*margins, unread]}, PolicySpec,
+                      where="test")  # fmt: skip
+    found = gate(wild, hidden, spec, out=tmp_path)
+    assert outcomes(found) == {**dict.fromkeys(MARGINS, "pass"), "unread": "failed"}
+    assert gate(hidden, wild, only(metric="unscored", margin=0.05), out=tmp_path).exit_code == 0
+    spec = parse_spec({"title": "T", "max_unscored": 0.9, "rule": margins}, PolicySpec, where="t")
+    alone = gate(wild, hidden, spec, out=tmp_path)  # rules of before, and a note
+    assert any("cannot be read in" in note for note in alone.data["notes"])
 
 
 def test_too_small_a_margin_is_underpowered_with_code_101_and_says_what_would_decide(

@@ -124,6 +124,31 @@ def test_what_most_answers_are_unreadable_for_is_the_headline(run):
     assert sentence.startswith("The grader could not tell for ") and " code" in sentence
 
 
+def unread(run, chosen):
+    """The run with these answers in a language that is not read."""
+    graded = tuple(dataclasses.replace(one, verdict=Verdict.UNSCORED, cause=Cause.LANGUAGE)
+                   if chosen(one) and one.arm != "base" else one for one in run.graded)  # fmt: skip
+    return Run(identity=run.identity, world=run.world, questions=run.questions,
+               answers=run.answers, graded=graded)  # fmt: skip
+
+
+@pytest.mark.parametrize("sample", [0, None])
+def test_a_suite_that_cannot_be_read_is_the_headline_and_is_named(run, sample):
+    """Whether a few of its answers can be read, or none."""
+    summary = summary_of(unread(run, lambda one: one.suite == "invented" and one.sample != sample))
+    sentence = summary["headline"]["sentence"]
+    assert sentence.startswith("Suite invented: The grader could not tell for ")
+    assert any("most answers cannot be read: invented (" in one for one in summary["warnings"])
+
+
+def test_a_headline_says_how_much_could_not_be_read(run):
+    summary = summary_of(unread(run, lambda one: one.suite == "invented" and one.sample % 3 == 1))
+    sentence = summary["headline"]["sentence"]
+    assert "made up an answer" in sentence and sentence.endswith(
+        "% of its answers could not be read"
+    )
+
+
 def test_every_cause_has_its_words_and_old_verdicts_too():
     assert set(SILENT) == {*map(str, SILENT_CAUSES), NOT_RECORDED}
     assert set(UNREAD) == {*map(str, list(Cause)[7:]), UNDECIDED}

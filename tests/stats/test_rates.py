@@ -46,6 +46,7 @@ CASES = [
 SILENCE = [
     ("unresponsive", 3, 8, 1),
     ("answered", 4, 8, 1),
+    ("unscored", 1, 9, 0),
     ("hallucination", 1, 8, 1),
     ("hallucination_of_responded", 1, 5, 1),
     ("refused_of_responded", 1, 5, 1),
