@@ -94,7 +94,7 @@ doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
 	@$(BORDOR) doctor $(MODEL_FLAGS) $(MODEL_NAMED) $(SAY_CODE)
 
 test: $(STAMP) ## the whole test suite, offline, in two processes
-	@.venv/bin/python -m pytest -q -n 2 --dist loadscope
+	@.venv/bin/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
 fuzz: $(STAMP) ## 10,000 damaged files and arguments through every reader and command
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-10000} .venv/bin/python -m pytest -q tests/fuzz

@@ -167,7 +167,11 @@ class RunFolder:
         """Check the files of the start and forget the seals of the others."""
         seals = {name: sealed_text(text) for name, text in files.items()}
         for name, seal in seals.items():
-            if seal_of(self.path / name) != seal:
+            try:
+                as_asked = seal_of(self.path / name) == seal
+            except Unreadable as error:
+                raise self.damaged(name, str(error)) from None
+            if not as_asked:
                 raise self.damaged(name, "not what this audit would ask")
         about = self.about()
         known = {} if self.sealed else {name: seal.to_data() for name, seal in seals.items()}

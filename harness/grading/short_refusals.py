@@ -18,7 +18,7 @@ _WORDS = (
     r"i ?d ?k|i\.d\.k|(?:i )?(?:dunno|don'?t know|do not know)|unsure|not sure|not certain"
     r"|uncertain|n\.? ?/ ?a\.?|n\.a|unknown|not known|unspecified|undetermined|undisclosed"
     r"|unstated|untold"
-    r"|unanswerable|not answerable|cannot ?answer|can'?t answer|no ?answer"
+    r"|unanswerable|not answerable|cannot ?answer|can'?t answer|no[ _]?answer"
     r"|can(?:'?t|not) (?:say|tell)"
     r"|cannot be (?:answered|determined|known)|can'?t be (?:answered|determined|known)"
     r"|could not (?:say|tell)|couldn'?t (?:say|tell)"

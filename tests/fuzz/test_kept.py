@@ -163,7 +163,7 @@ def stopped(tmp_path_factory) -> Path:
     """An audit that was interrupted, with a shard done ahead of those before it."""
     place = tmp_path_factory.mktemp("stopped")
     with pytest.raises(KeyboardInterrupt):
-        audited(asked(place), until=20)
+        audited(asked(place), until=10)
     return place
 
 

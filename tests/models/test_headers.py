@@ -294,6 +294,7 @@ def test_a_base_saved_in_few_bits_on_another_machine_computes_as_one_quantised_h
     AutoModelForCausalLM.from_pretrained(llama, dtype=dtype).save_pretrained(plain)
     few = {"load_in_8bit": True} if kind == "int8" else {
         "load_in_4bit": True, "bnb_4bit_quant_type": kind, "bnb_4bit_compute_dtype": dtype,
+        "bnb_4bit_use_double_quant": True,  # as ours
     }  # fmt: skip
     saved = shutil.copytree(llama, tmp_path / "saved")
     AutoModelForCausalLM.from_pretrained(
