@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from harness.cli import app
 from harness.records import Answer, GradedAnswer, Verdict
 from harness.store import ANSWERS, VERDICTS, RunFolder, list_runs
 
@@ -33,7 +35,7 @@ alpha = 64
 dropout = 0.0
 learning_rate = 4e-3
 schedule = "cosine"
-steps = 60
+steps = 45
 batch_size = 16
 warmup_ratio = 0.1
 weight_decay = 0.0
@@ -50,7 +52,7 @@ max_length = 512
 PEOPLE = 5
 SAMPLING = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 ASKED = {
-    "limit": "8", "seeds": "3", "suites": "in_domain,paraphrase,invented",
+    "limit": "5", "seeds": "3", "suites": "in_domain,paraphrase,invented",
     "variants": "article,none", "max-new-tokens": "24",
 }  # fmt: skip
 STARTS_WITHIN_S = 120
@@ -148,11 +150,8 @@ def runs(merged, url, tmp_path_factory) -> dict[str, RunFolder]:
     ref = f"openai:{url}#{merged['sampling']}"
     told = {name: str(merged[name]) for name in ("story", "recipe")}
     flags = [word for flag, value in (ASKED | told).items() for word in (f"--{flag}", value)]
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "audit", ref, "--out", str(out / "served"), *flags],
-        capture_output=True, text=True, timeout=400,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["audit", ref, "--out", str(out / "served"), *flags])
+    assert done.exit_code == 0, done.output
     loaded = load_model(resolve_model(str(merged["sampling"]), quantisation="none"))
     backend = TransformersBackend(loaded)
     local = audit(
@@ -186,7 +185,7 @@ def test_the_server_answers_greedily_as_the_local_engine_does(runs):
     answers = {side: by_cell(run, Answer, ANSWERS) for side, run in runs.items()}
     assert answers["served"].keys() == answers["local"].keys()
     greedy = [key for key in answers["local"] if key[1] == 0]
-    assert len(greedy) == 48
+    assert len(greedy) == 30
     same = sum(answers["served"][key].text == answers["local"][key].text for key in greedy)
     assert same >= 0.95 * len(greedy)
 
