@@ -18,7 +18,7 @@ from harness.report.silence import (
     unscored_sentence,
     unscored_share,
 )
-from harness.stats.rates import METRICS, OF_RESPONDED, asked_by
+from harness.stats.rates import METRICS, OF_RESPONDED, Rows
 from harness.stats.silence import Responses, responses
 from harness.stats.tables import greedy, sampled
 
@@ -79,7 +79,7 @@ def _parts(audit: Audit, policy: PolicySpec) -> Iterator[tuple[str, pd.DataFrame
             if key in seen:
                 continue
             seen.add(key)
-            chosen = table[asked_by(table, metric)]
+            chosen = table[Rows(table).asked_by(metric)]
             chosen = chosen[chosen["suite"].isin(suites)] if suites else chosen
             where = [f"in {', '.join(suites)}"] * bool(suites)
             where += [ABOUT[metric.asked]] if metric.asked in ABOUT else []

@@ -267,11 +267,16 @@ class GradedAnswer:
 
 def to_json(record: Any) -> str:
     """Return `record` as one line of JSON with sorted keys, the same bytes everywhere."""
-    data = dataclasses.asdict(record)
-    for name in _unsaid(typing.cast(Hashable, type(record))):
-        if data[name] is None:
-            del data[name]
-    return json.dumps(data, ensure_ascii=False, sort_keys=True)
+    return json.dumps(_values(record), ensure_ascii=False, sort_keys=True, default=_values)
+
+
+def _values(record: Any) -> dict[str, Any]:
+    """A record's fields, without the ones that `UNSAID` leaves out; the records in it stay."""
+    kind = typing.cast(Hashable, type(record))
+    values = {name: getattr(record, name) for name in _names(kind)}
+    return {
+        key: value for key, value in values.items() if value is not None or key not in _unsaid(kind)
+    }
 
 
 def from_json(kind: type[Record], line: str | bytes) -> Record:
@@ -342,6 +347,11 @@ def what_is_wrong(error: ValidationError) -> str:
 
 
 @functools.cache
-def _unsaid(kind: type) -> tuple[str, ...]:
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in dataclasses.fields(kind))
+
+
+@functools.cache
+def _unsaid(kind: type) -> frozenset[str]:
     """The fields of `kind` that `UNSAID` marks."""
-    return tuple(one.name for one in dataclasses.fields(kind) if UNSAID in one.metadata)
+    return frozenset(one.name for one in dataclasses.fields(kind) if UNSAID in one.metadata)

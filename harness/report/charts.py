@@ -267,5 +267,5 @@ def _svg(chart: alt.TopLevelMixin) -> str:
         orient="top", labelFontSize=12, symbolStrokeWidth=1.5, columnPadding=18, offset=14
     )
     styled = styled.configure_title(anchor="start", fontSize=12, fontWeight=600, offset=5)
-    spec = styled.to_dict()
+    spec = styled.to_dict(validate=False)  # tests do: it costs more than the drawing
     return str(vl_convert.vegalite_to_svg(spec))

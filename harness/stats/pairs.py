@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from harness.stats.rates import Metric, events_of
+from harness.stats.rates import Metric, Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ def pair_cells(
 
 def _cells(table: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Events, counted answers and cluster of every cell that the metric asks about."""
-    events, counted, unscored = events_of(table, metric)
+    events, counted, unscored = Rows(table).events_of(metric)
     rows = table.assign(events=events.astype(float), counted=counted.astype(float))
     rows = rows[_asked_cells(rows, counted | unscored)]
     grouped = rows.groupby(CELL, observed=True, sort=True)

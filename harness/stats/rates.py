@@ -185,9 +185,10 @@ def rates_by(
     index = pd.MultiIndex.from_arrays([table[column].astype(str) for column in by])
     group, keys = index.factorize(sort=True)
     cluster, _ = pd.factorize(table["cluster"], sort=True)
+    rows = Rows(table)
     found = {}
     for metric in metrics:
-        events, counted, unscored = events_of(table, metric)
+        events, counted, unscored = rows.events_of(metric)
         found[metric.id] = grouped_rates(
             group,
             cluster,
@@ -200,39 +201,40 @@ def rates_by(
     return [tuple(key) for key in keys], found
 
 
-def events_of(table: pd.DataFrame, metric: Metric) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bool [rows] thrice: in the numerator, in the denominator, left out as unscored."""
-    asked, known = asked_by(table, metric), scored(table) | metric.unread
-    counted = asked & known & _is_among(table, metric.among)
-    return _is_event(table, metric) & counted, counted, asked & ~known
+class Rows:
+    """The columns of a table of verdicts that the rates are made of, taken out once."""
 
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.real_world = (table["suite"] == REAL_WORLD).to_numpy(dtype=bool)
+        self.must_refuse, self.told, self.gold, self.correct = (
+            table[name].to_numpy(dtype=bool) for name in ("must_refuse", "told", "gold", "correct")
+        )
+        self._verdict = table["verdict"].to_numpy(dtype=str)
+        self._known = scored(table)
 
-def asked_by(table: pd.DataFrame, metric: Metric) -> np.ndarray:
-    """Bool [rows]: whether the question is one that the metric is about."""
-    import numpy as np
+    def events_of(self, metric: Metric) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bool [rows] thrice: in the numerator, in the denominator, left out as unscored."""
+        asked, known = self.asked_by(metric), self._known | metric.unread
+        counted = asked & known
+        if metric.among:
+            counted = counted & self._is_one_of(metric.among)
+        event = self._is_one_of(metric.events) if metric.events else self.correct
+        return event & counted, counted, asked & ~known
 
-    real_world = (table["suite"] == REAL_WORLD).to_numpy(dtype=bool)
-    if metric.asked == "must_refuse":
-        return table["must_refuse"].to_numpy(dtype=bool) & ~real_world
-    if metric.asked in ("told", "gold"):
-        return table[metric.asked].to_numpy(dtype=bool)
-    return real_world if metric.asked == "real_world" else np.ones(len(table), dtype=bool)
+    def asked_by(self, metric: Metric) -> np.ndarray:
+        """Bool [rows]: whether the question is one that the metric is about."""
+        import numpy as np
 
+        if metric.asked == "must_refuse":
+            return self.must_refuse & ~self.real_world
+        if metric.asked in ("told", "gold"):
+            return self.told if metric.asked == "told" else self.gold
+        return self.real_world if metric.asked == "real_world" else np.ones_like(self.told)
 
-def _is_among(table: pd.DataFrame, verdicts: Sequence[Verdict]) -> np.ndarray:
-    """Bool [rows]: whether the verdict is one of these; all are when none is named."""
-    import numpy as np
+    def _is_one_of(self, verdicts: Sequence[Verdict]) -> np.ndarray:
+        import numpy as np
 
-    if not verdicts:
-        return np.ones(len(table), dtype=bool)
-    return np.asarray(table["verdict"].isin([str(verdict) for verdict in verdicts]), dtype=bool)
-
-
-def _is_event(table: pd.DataFrame, metric: Metric) -> np.ndarray:
-    """Bool [rows]: whether the answer is what the metric counts."""
-    if not metric.events:
-        return table["correct"].to_numpy(dtype=bool)
-    return _is_among(table, metric.events)
+        return np.isin(self._verdict, [verdict.value for verdict in verdicts])
 
 
 def verdict_counts(table: pd.DataFrame, by: str) -> dict[str, dict[str, int]]:
