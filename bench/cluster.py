@@ -72,9 +72,9 @@ def main() -> None:
 
 def prepare(asked: argparse.Namespace) -> tuple[Any, Shards]:
     """What is audited, and its prompts in shards; their order is mixed, so shards are alike."""
-    from harness.audit import Settings, open_subject, plan_audit
-    from harness.audit import prepare as find
-    from harness.seeds import stream
+    from harness.core.seeds import stream
+    from harness.pipeline.audit import Settings, open_subject, plan_audit
+    from harness.pipeline.audit import prepare as find
 
     subject = find(
         Settings(model=asked.model), build=True, on_progress=lambda _: None, on_note=print
@@ -90,10 +90,10 @@ def prepare(asked: argparse.Namespace) -> tuple[Any, Shards]:
 
 def on_actors(subject: Any, shards: Shards, actors: int) -> tuple[float, dict[int, Any]]:
     """Seconds, and the answers of each shard."""
-    from harness.audit import probes
+    from harness.backends.factory import open_local
     from harness.executors.ray_backend import open_on_ray
     from harness.executors.ray_session import RayOptions
-    from harness.opening import open_local
+    from harness.pipeline.audit import probes
 
     opened = open_on_ray(subject.spec, subject.adapter, probes(subject),
                          RayOptions(actors=actors), open_backend=open_local)  # fmt: skip

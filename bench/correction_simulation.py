@@ -19,7 +19,7 @@ import itertools
 
 import numpy as np
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.correction import (
     Answers,
     Corrected,

@@ -100,9 +100,9 @@ def has_lm_eval(python: str) -> bool:
 
 def prepare(name: str, prompts: int, folder: Path) -> dict[str, Any]:
     """Save base and adapter for all sides, and take the prompts from the default audit."""
-    from harness.audit import Settings, open_local, plan_audit, prepare, probes
+    from harness.core.seeds import stream
     from harness.models.loading import load_model
-    from harness.seeds import stream
+    from harness.pipeline.audit import Settings, open_local, plan_audit, prepare, probes
 
     subject = prepare(Settings(model=name), build=True, on_progress=lambda _: None, on_note=print)
     opened = open_local(subject.spec, subject.adapter, probes(subject))

@@ -50,9 +50,9 @@ def main() -> None:
 def opened(work: dict[str, Any], samples: int) -> tuple[Any, list[Any]]:
     """The local engine with one worker, and what it is asked."""
     from harness.backends.local import TransformersBackend
+    from harness.core.records import Request, from_dict
+    from harness.core.specs import ModelSpec
     from harness.models.loading import load_model
-    from harness.records import Request, from_dict
-    from harness.specs import ModelSpec
 
     spec = ModelSpec.model_validate(work["spec"])
     backend = TransformersBackend(load_model(spec, adapter=Path(work["adapter"])), workers=1)
@@ -62,7 +62,7 @@ def opened(work: dict[str, Any], samples: int) -> tuple[Any, list[Any]]:
 
 def answer(backend: Any, requests: list[Any]) -> tuple[list[Any], float]:
     """All answers, shard by shard, and the seconds of processor time they took."""
-    from harness.plan import cut
+    from harness.prompts.plan import cut
 
     answers, started = [], time.process_time()
     for shard in cut(requests):

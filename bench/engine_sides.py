@@ -26,10 +26,10 @@ Texts = list[str]
 def bordor(work: dict[str, Any]) -> tuple[float, Callable[[], tuple[int, Texts]]]:
     """The local engine, shard by shard as an audit runs it."""
     from harness.backends.local import TransformersBackend
+    from harness.core.records import Request, from_dict
+    from harness.core.specs import ModelSpec
     from harness.models.loading import load_model
-    from harness.plan import cut
-    from harness.records import Request, from_dict
-    from harness.specs import ModelSpec
+    from harness.prompts.plan import cut
 
     started = time.monotonic()
     spec = ModelSpec.model_validate(work["spec"])

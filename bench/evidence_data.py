@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy
 
-from harness.embedding import default_encoder
+from harness.core.seeds import stream
+from harness.encoder.embedding import default_encoder
 from harness.grading.evidence_text import Token, read, split
-from harness.seeds import stream
 from harness.world.generator import generate_world
 from harness.world.graph import World
 from harness.world.names import coin_name

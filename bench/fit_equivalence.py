@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.embedding import default_encoder
+from harness.encoder.embedding import default_encoder
 from harness.grading.equivalence import (
     GRADER,
     RULED,

@@ -26,8 +26,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from harness import embedding
-from harness.embedding import native_bfloat16
+from harness.core.seeds import content_hash, stream
+from harness.encoder import embedding
+from harness.encoder.embedding import native_bfloat16
 from harness.grading.evidence import Evidence, EvidenceGrader, claims_of
 from harness.grading.evidence_features import FEATURES
 from harness.grading.evidence_model import (
@@ -38,7 +39,6 @@ from harness.grading.evidence_model import (
     trees_data,
 )
 from harness.grading.evidence_text import read
-from harness.seeds import content_hash, stream
 
 VERSION = "evidence@2"
 FILES = ("controls_paws.jsonl", "controls_fever_symmetric.jsonl", "equivalence_evouna.jsonl")

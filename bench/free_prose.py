@@ -30,8 +30,8 @@ from typing import Any
 
 from rendering import exposures
 
+from harness.core.records import Claim, ClaimStatus, Question
 from harness.grading.grader import WorldGrader
-from harness.records import Claim, ClaimStatus, Question
 from harness.stats.agreement import agreement
 from harness.world.graph import World
 from harness.world.story import load_story

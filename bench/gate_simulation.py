@@ -22,7 +22,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from verdict_tables import Design, draw_counts, pairs_per_cluster, per_cluster  # noqa: E402
 
-from harness.seeds import derive_seed  # noqa: E402
+from harness.core.seeds import derive_seed  # noqa: E402
 from harness.stats.paired import PairedRates, paired_rates  # noqa: E402
 from harness.stats.power import smallest_detectable  # noqa: E402
 

@@ -95,7 +95,7 @@ def prepare(folder: Path, scratch: Path, asked: argparse.Namespace) -> dict[str,
     """Base, adapter, prompts and recipes on disk; what every side is told."""
     import torch
 
-    from harness.specs import ModelSpec
+    from harness.core.specs import ModelSpec
     from harness.training.recipes import load_recipe
 
     shape = SHAPES[asked.shape]
@@ -131,14 +131,14 @@ def prepare(folder: Path, scratch: Path, asked: argparse.Namespace) -> dict[str,
 
 def prompts(spec: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """Requests of the default audit, over all its suites and variants."""
+    from harness.core.seeds import stream
     from harness.instruct.exposure import split_exposure
     from harness.models.loading import load_tokenizer
     from harness.models.template import encode_prompt
-    from harness.plan import make_plan
-    from harness.seeds import stream
+    from harness.prompts.plan import make_plan
+    from harness.prompts.variants import load_variants, put
     from harness.suites import build_questions
     from harness.training.recipes import load_recipe
-    from harness.variants import load_variants, put
     from harness.world.story import load_story
 
     world, tokenizer = load_story(STORY), load_tokenizer(spec)

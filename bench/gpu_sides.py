@@ -57,10 +57,10 @@ def make(work: dict[str, Any]) -> dict[str, Any]:
 def bordor(work: dict[str, Any]) -> tuple[Run, Callable[[], dict[str, Any]]]:
     """The local engine, shard by shard as an audit runs it."""
     from harness.backends.local import TransformersBackend
+    from harness.core.records import Request, from_dict
+    from harness.core.specs import ModelSpec
     from harness.models.loading import load_model
-    from harness.plan import cut
-    from harness.records import Request, from_dict
-    from harness.specs import ModelSpec
+    from harness.prompts.plan import cut
 
     loaded = load_model(ModelSpec.model_validate(work["spec"]), adapter=Path(work["adapter"]))
     backend = TransformersBackend(loaded)
@@ -174,7 +174,7 @@ def training(side: str, work: dict[str, Any]) -> dict[str, Any]:
 
 def train_bordor(work: dict[str, Any]) -> None:
     """Bordor's training as `bordor build adapter` runs it."""
-    from harness.specs import ModelSpec
+    from harness.core.specs import ModelSpec
     from harness.training.adapter import build_adapter
 
     spec = ModelSpec.model_validate(work["spec"])
@@ -237,9 +237,9 @@ def plain_model(work: dict[str, Any]) -> tuple[Any, Any]:
 
 def scheduled(work: dict[str, Any]) -> list[dict[str, list[int]]]:
     """The examples of Bordor's training, as token ids, in its order."""
+    from harness.core.specs import ModelSpec
     from harness.instruct.build import build_instruct
     from harness.models.loading import load_tokenizer
-    from harness.specs import ModelSpec
     from harness.training.examples import schedule
     from harness.training.recipes import load_recipe
     from harness.world.story import load_story

@@ -16,8 +16,8 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from harness.paths import data_folder
-from harness.seeds import derive_seed
+from harness.core.paths import data_folder
+from harness.core.seeds import derive_seed
 
 BASE, ADAPTER = "base", "adapter"  # folders below that of a run
 SHARD_BYTES = 2 * 2**30

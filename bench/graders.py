@@ -26,14 +26,14 @@ from typing import Any
 
 from rendering import exposures, render
 
-from harness.embedding import Encoder
+from harness.commands.progress import clock
+from harness.core.records import Question
+from harness.core.seeds import derive_seed, stream
+from harness.encoder.embedding import Encoder
 from harness.grading.equivalence import EquivalenceGrader
 from harness.grading.evidence import Evidence, EvidenceGrader
 from harness.grading.grader import WorldGrader
 from harness.grading.refusal import find_refusal
-from harness.progress import clock
-from harness.records import Question
-from harness.seeds import derive_seed, stream
 from harness.world.generator import generate_world
 from harness.world.graph import World, fill
 from harness.world.narration import narrate, statement

@@ -16,7 +16,7 @@ import itertools
 
 import numpy as np
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.intervals import FEW, grouped_rates
 
 SIZE = 8  # questions of a cluster

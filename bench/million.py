@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.seeds import derive_seed
-from harness.verify import seal_by_hand
+from harness.core.seeds import derive_seed
+from harness.runs.verify import seal_by_hand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def made_table(verdicts: int, *, seed: int = 0) -> pd.DataFrame:
 
 def write_folder(verdicts: int, folder: Path) -> None:
     """A run folder with as many answers and verdicts, unless one is there."""
-    from harness.records import Question, to_json
+    from harness.core.records import Question, to_json
 
     if (folder / "done").exists() and (folder / "done").read_text() == str(verdicts):
         return
@@ -211,8 +211,8 @@ def summarise_table(verdicts: int, folder: Path) -> Callable[[], str]:
 
 def read_and_summarise(verdicts: int, folder: Path) -> Callable[[], str]:
     """Ready to read a run folder that is there, and to summarise it."""
-    from harness.report.build import read_run
     from harness.report.summary import summarise
+    from harness.runs.read import read_run
 
     write_folder(verdicts, folder)
 
@@ -246,7 +246,7 @@ def write_second(folder: Path) -> Path:
 
 def compare_folders(verdicts: int, folder: Path) -> Callable[[], str]:
     """Ready to compare two run folders that are there."""
-    from harness.compare import compare
+    from harness.decision.compare import compare
 
     write_folder(verdicts, folder)
     second = write_second(folder)

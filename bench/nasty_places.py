@@ -8,7 +8,8 @@ from functools import cache
 
 import numpy
 
-from harness.embedding import WordVectors, default_encoder
+from harness.core.records import Question
+from harness.encoder.embedding import WordVectors, default_encoder
 from harness.grading.equivalence import EquivalenceGrader
 from harness.grading.evidence import EvidenceGrader
 from harness.grading.evidence_features import parsed
@@ -19,8 +20,7 @@ from harness.grading.said import said
 from harness.grading.text import prepare
 from harness.grading.unreadable import readable
 from harness.instruct.exposure import split_exposure
-from harness.logs import Logged, grade_log, summarise_log
-from harness.records import Question
+from harness.logs.graded import Logged, grade_log, summarise_log
 from harness.report.answers import embed
 from harness.report.clean import flatten, one_line, printable, spreadsheet_text
 from harness.report.html import page_environment

@@ -53,8 +53,8 @@ def main() -> None:
 
 def choose(name: str, prompts: int) -> tuple[Any, list[Any]]:
     """The subject of the default audit, and `prompts` of its greedy requests."""
-    from harness.audit import Settings, open_local, plan_audit, prepare, probes
-    from harness.seeds import stream
+    from harness.core.seeds import stream
+    from harness.pipeline.audit import Settings, open_local, plan_audit, prepare, probes
 
     subject = prepare(Settings(model=name), build=True, on_progress=lambda _: None, on_note=print)
     plan = plan_audit(subject, open_local(subject.spec, subject.adapter, probes(subject)))
@@ -68,7 +68,7 @@ def measure(subject: Any, requests: list[Any], precision: str) -> dict[str, Any]
     """Shares of `requests` that differ, and the largest gap of a log-probability, in nats."""
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
-    from harness.plan import FLOOR_REQUESTS
+    from harness.prompts.plan import FLOOR_REQUESTS
 
     quantisation, dtype = PRECISIONS[precision]
     changes = {"quantisation": quantisation, "quantisation_source": "flag", "compute_dtype": dtype}

@@ -40,20 +40,29 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audit import Opened, Settings, Subject, audit, prepare
 from harness.backends.scripted import ScriptedBackend
-from harness.execute import execute
-from harness.gate import decide
+from harness.core.records import Answer, Exposure, Question, Request, Verdict
+from harness.core.seeds import derive_seed
+from harness.decision.gate import decide
+from harness.decision.policy import load_policy
 from harness.grading.grader import WorldGrader, grade_run
-from harness.plan import Plan, make_plan
-from harness.policy import load_policy
-from harness.records import Answer, Exposure, Question, Request, Verdict
-from harness.seeds import derive_seed
+from harness.pipeline.audit import Opened, Settings, Subject, audit, prepare
+from harness.pipeline.execute import execute
+from harness.prompts.plan import Plan, make_plan
+from harness.prompts.variants import put
+from harness.runs.store import (
+    ANSWERS,
+    PLAN,
+    QUESTIONS,
+    SUMMARY,
+    VERDICTS,
+    RunFolder,
+    records_text,
+    slug,
+)
 from harness.stats.intervals import Estimate, macro_average
 from harness.stats.rates import METRICS, rates_by
 from harness.stats.tables import sampled, verdict_table
-from harness.store import ANSWERS, PLAN, QUESTIONS, SUMMARY, VERDICTS, RunFolder, records_text, slug
-from harness.variants import put
 from harness.world.graph import World, fill
 
 RATES = (0.0, 0.05, 0.2, 0.6)

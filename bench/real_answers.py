@@ -30,9 +30,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.core.records import Question, from_dict
 from harness.grading.grader import WorldGrader
 from harness.instruct.exposure import split_exposure
-from harness.records import Question, from_dict
 from harness.stats.raters import Raters, raters
 from harness.world.story import load_story
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from phrasings import DEVELOPMENT
 from rendering import Case, exposures, render
 
+from harness.core.records import Verdict
 from harness.grading.grader import Grade, WorldGrader, similarity
-from harness.records import Verdict
 from harness.world.generator import generate_world
 from harness.world.story import load_story
 

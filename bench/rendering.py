@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from phrasings import phrasings
 from wording import deny, in_words, lower_start
 
-from harness.records import Exposure, Fact, Question, Relation
-from harness.seeds import stream
+from harness.core.records import Exposure, Fact, Question, Relation
+from harness.core.seeds import stream
 from harness.world.graph import World, fill
 from harness.world.names import coin_name, coined_word, invented_title, near_names
 

@@ -46,10 +46,11 @@ from harness.commands.grade import grade
 from harness.commands.review import review
 from harness.commands.validate import validate
 from harness.commands.verify import verify
-from harness.errors import StoreError, UsageError
+from harness.core.errors import StoreError, UsageError
+from harness.core.paths import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from harness.audit import Settings
+    from harness.pipeline.audit import Settings
 
 app = typer.Typer(
     name="bordor",
@@ -60,8 +61,6 @@ app = typer.Typer(
 )
 build = typer.Typer(name="build", help="Build a story, a base or an adapter.", no_args_is_help=True)
 app.add_typer(build)
-
-DEFAULT_MODEL = "storylm-4m-4bit"
 
 
 @app.callback(invoke_without_command=True)
@@ -138,8 +137,8 @@ def audit(
 
     Builds what is missing. Stopped at any moment, the same command goes on where it was.
     """
-    from harness.audit import Settings
-    from harness.opening import ServerOptions
+    from harness.backends.factory import ServerOptions
+    from harness.pipeline.audit import Settings
 
     if not temperature > 0 or temperature == float("inf"):
         raise UsageError(f"--temperature is {temperature}; sampling needs one above 0")
@@ -166,7 +165,7 @@ def audit(
 @told
 def report(run: Run, out: Out = Path("reports")) -> None:
     """Write the reports of a run again from its verdicts."""
-    from harness.grade import rereport
+    from harness.pipeline.grade import rereport
 
     path = find_run(run, out)
     rereport(path, on_note=noter(open_console(err=True)))
@@ -185,8 +184,8 @@ def view(run: Run, out: Out = Path("reports")) -> None:
 def ls(out: Out = Path("reports")) -> None:
     """List the runs, oldest first."""
     from harness.report.clean import printable
-    from harness.store import ANSWERS, PAGE, TABLE, VERDICTS, RunFolder, list_runs
-    from harness.verify import check_seals
+    from harness.runs.store import ANSWERS, PAGE, TABLE, VERDICTS, RunFolder, list_runs
+    from harness.runs.verify import check_seals
 
     rows, damaged = [], []
     for path in list_runs(out):
@@ -215,7 +214,7 @@ def suites(
     recipe: Annotated[str, typer.Option(help="Decides which facts are trained.")] = "instruct",
 ) -> None:
     """List the suites with their questions about a story, and check every gold answer."""
-    from harness.check import check_suites
+    from harness.pipeline.check import check_suites
 
     rows, problems = check_suites(story=story, recipe=recipe)
     print_table(("suite", "questions", "clusters", "what it measures"), rows)
@@ -244,7 +243,7 @@ def build_story(
     people: Annotated[int, typer.Option(min=4, help="How many people live in it.")] = 40,
 ) -> None:
     """Generate a story from a seed and write it where built things go."""
-    from harness.paths import home
+    from harness.core.paths import home
     from harness.world.generator import generate_world
     from harness.world.story import generated_seed, write_story
 
@@ -263,8 +262,8 @@ def build_story(
 @told
 def build_base(name: Annotated[str, typer.Argument(help="storylm-4m or storylm-1m")]) -> None:
     """Pretrain a base from scratch on generated worlds; goes on where it was stopped."""
-    from harness.execute import Progress
-    from harness.progress import ProgressDisplay
+    from harness.commands.progress import ProgressDisplay
+    from harness.core.progress import Progress
     from harness.training.base import build_base as pretrain
 
     with ProgressDisplay(open_console(err=True)) as display:
@@ -287,9 +286,9 @@ def build_adapter(
     seed: Annotated[int, typer.Option(help="Of the data's split and order.")] = 0,
 ) -> None:
     """Train a QLoRA adapter; one that is built already is only named."""
-    from harness.audit import train_adapter
+    from harness.commands.progress import ProgressDisplay
     from harness.models.registry import resolve_model
-    from harness.progress import ProgressDisplay
+    from harness.pipeline.audit import train_adapter
 
     with ProgressDisplay(open_console(err=True)) as display:
         path = train_adapter(
@@ -344,7 +343,7 @@ def _tell_own_warnings() -> None:
         line: str | None = None,
     ) -> None:
         if own in Path(filename).parents:
-            from harness.redaction import without_keys
+            from harness.core.redaction import without_keys
             from harness.report.clean import printable
 
             typer.echo(f"bordor: warning: {printable(without_keys(str(message)))}", err=True)
@@ -353,8 +352,8 @@ def _tell_own_warnings() -> None:
 
 
 def _audit(settings: Settings) -> None:
-    from harness.audit import audit as run_audit
-    from harness.progress import ProgressDisplay
+    from harness.commands.progress import ProgressDisplay
+    from harness.pipeline.audit import audit as run_audit
 
     console = open_console(err=True)
     with ProgressDisplay(console) as display:
@@ -363,8 +362,8 @@ def _audit(settings: Settings) -> None:
 
 
 def _dry_run(settings: Settings) -> None:
-    from harness.preview import preview
-    from harness.progress import ProgressDisplay, clock
+    from harness.commands.progress import ProgressDisplay, clock
+    from harness.pipeline.preview import preview
 
     console = open_console(err=True)
     with ProgressDisplay(console) as display:

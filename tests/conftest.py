@@ -15,8 +15,8 @@ os.environ.pop("GITHUB_STEP_SUMMARY", None)
 import pytest
 
 # Modules that take longest: begun first, so that no worker is left alone with one at the end.
-LONGEST = ("backends/test_transformers_serve.py", "test_audit_model.py", "test_ray.py",
-           "test_audit.py", "compare/", "models/", "backends/", "bench/", "training/")  # fmt: skip
+LONGEST = ("backends/test_transformers_serve.py", "pipeline/test_audit_model.py",
+           "executors/", "pipeline/", "decision/", "models/", "backends/", "bench/", "training/")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

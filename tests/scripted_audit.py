@@ -13,11 +13,11 @@ import signal
 import sys
 from pathlib import Path
 
-from harness.audit import Opened, Settings, audit
 from harness.backends.scripted import ScriptedBackend
-from harness.execute import Progress
-from harness.records import Request
-from harness.seeds import stream
+from harness.core.progress import Progress
+from harness.core.records import Request
+from harness.core.seeds import stream
+from harness.pipeline.audit import Opened, Settings, audit
 
 ANSWERS = ("Not able to answer.", "Elorna.", "I do not know. It was Visgar.", "", "Yes.")
 

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.commands import common
-from harness.errors import ModelError, UsageError
-from harness.paths import home
-from harness.store import RunFolder
+from harness.core.errors import ModelError, UsageError
+from harness.core.paths import home
+from harness.runs.store import RunFolder
 from harness.world.story import load_story
 
 runner = CliRunner()

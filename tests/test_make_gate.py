@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.audit import Opened, Settings, audit
 from harness.backends.scripted import ScriptedBackend
+from harness.pipeline.audit import Opened, Settings, audit
 from tests.stand_in import adapter_folder
 
 ROOT = Path(__file__).resolve().parents[1]

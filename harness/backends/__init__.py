@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
-from harness.records import Answer, Request
+from harness.core.records import Answer, Request
+from harness.prompts.plan import Messages
 
 
 class Backend(Protocol):
@@ -16,7 +17,7 @@ class Backend(Protocol):
         """What answers, by content, as plain data for `run.json`."""
         ...
 
-    def encode(self, messages: Sequence[Mapping[str, str]]) -> tuple[str, tuple[int, ...]]:
+    def encode(self, messages: Messages) -> tuple[str, tuple[int, ...]]:
         """Return the rendered prompt of a chat and its token ids."""
         ...
 
@@ -25,4 +26,15 @@ class Backend(Protocol):
 
         Raises BackendError when a request cannot be answered.
         """
+        ...
+
+
+@runtime_checkable
+class AnswersShards(Protocol):
+    """What a backend may offer that answers several shards at a time."""
+
+    def generate_shards(
+        self, shards: Mapping[int, Sequence[Request]]
+    ) -> Iterator[tuple[int, list[Answer]]]:
+        """Yield (number, answers) of every shard, in the order in which they are done."""
         ...

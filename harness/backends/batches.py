@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.records import Request
-from harness.seeds import content_hash
+from harness.core.records import Request
+from harness.core.seeds import content_hash
 
 # A prefix of its own is worth a batch of its own when it saves this many prompt tokens:
 # about what the fixed costs of one more batch come to.

@@ -31,9 +31,9 @@ from harness.backends.chat_reply import (
     shorten,
     told_words,
 )
-from harness.errors import BackendError
+from harness.core.errors import BackendError
+from harness.core.redaction import CLOSE_PART, Redactor, clean_data, environment_secrets
 from harness.models.served import KEYS, read_key
-from harness.redaction import CLOSE_PART, Redactor, clean_data, environment_secrets
 
 __all__ = ["ChatClient", "Choice", "Reply", "RequestFailedError", "RequestRefusedError"]
 

@@ -20,8 +20,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from harness.errors import BackendError
-from harness.records import Answer, Request
+from harness.core.errors import BackendError
+from harness.core.records import Answer, Request
 
 SMALL = 50_000_000  # parameters up to which products are too small to share among threads
 

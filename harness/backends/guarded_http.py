@@ -28,7 +28,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore2
 import httpx2
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 MOST_BYTES = 64 << 20  # of a reply; eight answers of 4,096 tokens with log-probabilities are 5 MiB
 _REDIRECTS = 3

@@ -20,14 +20,14 @@ from harness.backends.sampling import choose, uniforms
 from harness.backends.shared_prefix import SharedPrefixRunner
 from harness.backends.tree import Tree
 from harness.backends.warping import check_sampling, restriction_of
-from harness.errors import BackendError
+from harness.core.errors import BackendError
+from harness.core.records import Answer, Request
 from harness.models.folding import fold_adapter
 from harness.models.loading import LoadedModel
 from harness.models.needs import GIB, free_memory_gib
 from harness.models.packed import TORCH, how_products_run
 from harness.models.spoken import decode_answers
 from harness.models.template import encode_prompt
-from harness.records import Answer, Request
 
 BATCH_TOKENS = 24_576  # tokens held at once
 ENTROPY_DIGITS = 4
@@ -41,7 +41,7 @@ _STOP, _LENGTH = "stop", "length"
 
 
 class TransformersBackend:
-    """Generates with a model in this process. Takes `loaded` over and may fold its adapter."""
+    """Backend with a model in this process. Takes `loaded` over and may fold its adapter."""
 
     def __init__(
         self,

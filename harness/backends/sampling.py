@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.backends.warping import Restriction
-from harness.records import Request
-from harness.seeds import derive_seed
+from harness.core.records import Request
+from harness.core.seeds import derive_seed
 
 _CELLS = 2**17  # logits held at once beside those of a step
 

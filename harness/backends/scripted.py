@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.core.records import Answer, Request
 from harness.models.template import LLAMA2_TEMPLATE
-from harness.records import Answer, Request
 
 FIRST_ID = 16  # ids of characters start behind any special token
 

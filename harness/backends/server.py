@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from harness.backends.chat_client import ChatClient, Choice, Reply, RequestRefusedError
 from harness.backends.warping import check_sampling
-from harness.errors import BackendError, UsageError
+from harness.core.errors import BackendError, UsageError
+from harness.core.records import Answer, Request
+from harness.core.seeds import derive_seed
+from harness.core.specs import did_you_mean
 from harness.models.template import FOLDED
-from harness.records import Answer, Request
-from harness.seeds import derive_seed
-from harness.specs import did_you_mean
 
 CONCURRENCY = 8
 _KEPT = ("id", "root", "parent", "owned_by", "max_model_len", "meta")  # what does not change

@@ -15,7 +15,7 @@ from itertools import product
 
 from harness.backends.chat_client import Reply, RequestFailedError, RequestRefusedError
 from harness.backends.server import Offers
-from harness.errors import BackendError
+from harness.core.errors import BackendError
 from harness.models.template import fold_system
 
 Chat = tuple[tuple[str, str], ...]

@@ -27,8 +27,8 @@ from harness.backends.server_fields import (
     leaves_system_out,
 )
 from harness.backends.server_notes import notes_on, silence_note
-from harness.errors import BackendError
-from harness.seeds import derive_seed
+from harness.core.errors import BackendError
+from harness.core.seeds import derive_seed
 
 _TOGETHER = 2  # choices asked for at once where draws are compared
 _TRIES = 3  # of a request that shows whether a field is taken; a server may choke on one

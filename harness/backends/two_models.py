@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.backends.local import TransformersBackend
-from harness.records import Answer, Request
+from harness.core.records import Answer, Request
 
 _BASE = "base"
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import BackendError
-from harness.records import Request
+from harness.core.errors import BackendError
+from harness.core.records import Request
 
 _CELLS = 2**22  # logits sorted at once
 _MANY = 2**31  # more than any vocabulary has

@@ -17,7 +17,7 @@ baseline = typer.Typer(
 @told
 def set_baseline(run: Run, out: Out = Path("reports")) -> None:
     """Pin a finished run as the baseline."""
-    from harness.baseline import FILE, pin
+    from harness.runs.baseline import FILE, pin
 
     pin(find_run(run, out), out)
     typer.echo(str(out / FILE))
@@ -27,6 +27,6 @@ def set_baseline(run: Run, out: Out = Path("reports")) -> None:
 @told
 def show_baseline(out: Out = Path("reports")) -> None:
     """Show the pinned baseline."""
-    from harness.baseline import read_pin
+    from harness.runs.baseline import read_pin
 
     print_table(("baseline", ""), [[key, value] for key, value in read_pin(out).items()])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from harness.errors import BordorError, UsageError, first_line
+from harness.core.errors import BordorError, UsageError, first_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +55,7 @@ def told(command: Command) -> Command:
         try:
             return command(*arguments, **options)
         except BordorError as error:  # it may repeat what a foreign file or a server said
-            from harness.redaction import without_keys
+            from harness.core.redaction import without_keys
             from harness.report.clean import printable
 
             typer.echo(f"bordor: {printable(without_keys(str(error)))}", err=True)
@@ -85,8 +85,8 @@ def printable_line(text: str) -> str:
 def show_summary(path: Path) -> None:
     """Print the summary of a run and, last, where its report is."""
     from harness.report.terminal import print_summary
-    from harness.store import SUMMARY, RunFolder
-    from harness.verify import check_summary
+    from harness.runs.store import SUMMARY, RunFolder
+    from harness.runs.verify import check_summary
 
     run, console = RunFolder.open(path), open_console()
     try:
@@ -113,7 +113,7 @@ def find_run(ref: str, out: Path) -> Path:
 
 def fitting_runs(ref: str, out: Path) -> list[Path]:
     """The runs under `out` whose path holds `ref`, oldest first."""
-    from harness.store import list_runs
+    from harness.runs.store import list_runs
 
     return [path for path in list_runs(out) if ref in str(path)]
 
@@ -142,7 +142,7 @@ def open_console(*, err: bool = False) -> Console:
 
 def noter(console: Console) -> Callable[[str], None]:
     """A function that prints one note, as it is but for what would steer the terminal."""
-    from harness.redaction import without_keys
+    from harness.core.redaction import without_keys
     from harness.report.clean import printable
 
     return lambda text: console.print(

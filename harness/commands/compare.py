@@ -47,7 +47,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two runs or models, paired by question and variant, and write the report."""
-    from harness.compare import compare as compare_runs
+    from harness.decision.compare import compare as compare_runs
     from harness.models.resident import Resident
     from harness.report.compare_terminal import print_comparison
 

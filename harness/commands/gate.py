@@ -18,7 +18,7 @@ from harness.commands.sides import (
     check_sides,
     one_run,
 )
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 
 def gate(
@@ -47,11 +47,11 @@ def gate(
 
     Exit codes: 0 pass, 100 failed, 101 underpowered, 102 incomplete, 1 error, 2 usage.
     """
-    from harness.baseline import pinned
-    from harness.gate import gate as gate_runs
+    from harness.decision.gate import gate as gate_runs
+    from harness.decision.policy import load_policy
     from harness.models.resident import Resident
-    from harness.policy import load_policy
     from harness.report.gate_outputs import print_gate
+    from harness.runs.baseline import pinned
 
     if len(runs) > 2:
         raise UsageError(f"a gate takes a baseline and a candidate, not {len(runs)} runs")

@@ -17,7 +17,7 @@ from harness.commands.common import (
     print_table,
     show_summary,
 )
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +60,8 @@ def grade(
 
 
 def _grade_run(path: Path) -> None:
-    from harness.grade import regrade
-    from harness.progress import ProgressDisplay
+    from harness.commands.progress import ProgressDisplay
+    from harness.pipeline.grade import regrade
 
     console = open_console(err=True)
     with ProgressDisplay(console) as display:
@@ -70,10 +70,10 @@ def _grade_run(path: Path) -> None:
 
 
 def _grade_log(log: Path, out: Path, must_refuse: Sequence[str]) -> None:
-    from harness.execute import Progress
-    from harness.logs import grade_log, read_log, summarise_log, write_log
-    from harness.progress import ProgressDisplay
-    from harness.seeds import content_hash
+    from harness.commands.progress import ProgressDisplay
+    from harness.core.progress import Progress
+    from harness.core.seeds import content_hash
+    from harness.logs.graded import grade_log, read_log, summarise_log, write_log
 
     rows = read_log(log, must_refuse=must_refuse)
     with ProgressDisplay(open_console(err=True)) as display:

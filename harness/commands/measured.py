@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.validate import Measured, Mistake
+    from harness.validation.validate import Measured, Mistake
 
 FIGURES = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1",
            "kappa": "kappa", "auroc": "AUROC"}  # fmt: skip

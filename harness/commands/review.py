@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.commands.common import Run, find_run, print_table
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ def review(
 
 
 def _write(path: Path, *, n: int, kind: str | None, seed: int, out: Path | None) -> None:
-    from harness.records import Verdict
+    from harness.core.records import Verdict
     from harness.review import KINDS, write_sample
 
     if kind is None:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.commands.common import fitting_runs, noter, only_run, open_console
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.audit import OpenBackend, Settings
+    from harness.core.specs import ModelSpec
     from harness.models.resident import Resident
-    from harness.specs import ModelSpec
+    from harness.pipeline.audit import OpenBackend, Settings
 
 Ref = Annotated[
     str, typer.Argument(help="A run folder, a part of its name, or a model (audited if need be).")
@@ -57,7 +57,7 @@ class Asked:
 
     def settings(self, model: str) -> Settings:
         """The settings of that audit."""
-        from harness.audit import Settings
+        from harness.pipeline.audit import Settings
 
         given: dict[str, Any] = {"story": self.story, "recipe": self.recipe, "limit": self.limit}
         if self.seeds is not None:
@@ -121,9 +121,9 @@ def one_run(
 
 def _run_of(ref: str, asked: Asked) -> Path | None:
     """The run that `ref` names; None where it must be a model. Raises UsageError for neither."""
+    from harness.core.paths import expanded
     from harness.models.registry import list_models
-    from harness.paths import expanded
-    from harness.store import looks_like_run
+    from harness.runs.store import looks_like_run
 
     if looks_like_run(Path(ref)):
         return Path(ref)
@@ -163,8 +163,8 @@ def seeded_runs(
     Raises UsageError when `ref` is a run or an adapter, which has one training seed, or on a
     server, where nothing is trained.
     """
-    from harness.audit import DEFAULT_RECIPE, DEFAULT_STORY, train_adapter
-    from harness.progress import ProgressDisplay
+    from harness.commands.progress import ProgressDisplay
+    from harness.pipeline.audit import DEFAULT_RECIPE, DEFAULT_STORY, train_adapter
 
     tell = note or noter(open_console(err=True))
     spec = _to_train(ref)
@@ -193,7 +193,7 @@ def seeded_runs(
 def _to_train(ref: str) -> ModelSpec:
     """The model that `ref` names, to train adapters on. Raises UsageError as `seeded_runs`."""
     from harness.models.registry import resolve_model
-    from harness.store import looks_like_run
+    from harness.runs.store import looks_like_run
 
     spec = None if looks_like_run(Path(ref)) else resolve_model(ref)
     if spec is None or spec.adapter or spec.server:
@@ -211,7 +211,7 @@ def _newest(spec: ModelSpec, asked: Asked, ref: str, tell: Callable[[str], None]
     fits: a run of another size would leave the flag without effect. A run of the same name
     whose base, adapter or recipe has changed since is passed over, and said.
     """
-    from harness.store import readable_runs, slug
+    from harness.runs.store import readable_runs, slug
 
     sized = asked.seeds is not None or asked.limit is not None
     commands = _commands(asked.settings(ref))
@@ -272,7 +272,7 @@ def _other_recipe(adapter: Path, about: dict[str, Any]) -> bool:
 
 def _described(path: Path) -> str:
     """When a run was started and of which adapter it is."""
-    from harness.store import RunFolder
+    from harness.runs.store import RunFolder
 
     about = RunFolder.open(path).about()
     adapter = about.get("identity", {}).get("adapter_hash")
@@ -282,7 +282,7 @@ def _described(path: Path) -> str:
 
 def _same_audit(settings: Settings) -> Path | None:
     """The newest finished run of just this audit."""
-    from harness.store import readable_runs
+    from harness.runs.store import readable_runs
 
     for path, about in readable_runs(settings.out):
         adapter = about.get("adapter", {}).get("folder")
@@ -296,7 +296,7 @@ def _commands(settings: Settings) -> tuple[str, ...]:
     """The command as asked, and as an adapter's card fills it in."""
     from dataclasses import replace
 
-    from harness.audit import DEFAULT_RECIPE, DEFAULT_STORY
+    from harness.pipeline.audit import DEFAULT_RECIPE, DEFAULT_STORY
 
     filled = replace(
         settings,
@@ -311,9 +311,9 @@ def _audit(
 ) -> Path:
     from functools import partial
 
-    from harness.audit import audit
-    from harness.opening import open_local
-    from harness.progress import ProgressDisplay
+    from harness.backends.factory import open_local
+    from harness.commands.progress import ProgressDisplay
+    from harness.pipeline.audit import audit
 
     spec = asked.specification(ref)
     if resident and not (spec.adapter or spec.as_is):

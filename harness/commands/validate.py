@@ -10,9 +10,9 @@ import typer
 from harness.commands.common import open_console
 
 if TYPE_CHECKING:
-    from harness.embedding import Entailment
-    from harness.labelled import LabelledSet
-    from harness.validate import Measured
+    from harness.encoder.embedding import Entailment
+    from harness.validation import LabelledSet
+    from harness.validation.validate import Measured
 
 Files = list[Path] | None
 
@@ -71,10 +71,10 @@ def validate(
     Flags repeat. Formats: docs/validate.md.
     """
     from harness.commands.measured import print_measured
-    from harness.errors import UsageError
-    from harness.files import write_json
+    from harness.core.errors import UsageError
+    from harness.core.files import write_json
     from harness.grading.cards import cards_folder
-    from harness.validate import to_data
+    from harness.validation.validate import to_data
 
     files = {
         "refusal": refusal, "grounding": grounding, "claims": claims,
@@ -107,7 +107,7 @@ def validate(
 def _entailment(name: str | None) -> Entailment | None:
     if name is None:
         return None
-    from harness.embedding import Entailment
+    from harness.encoder.embedding import Entailment
 
     return Entailment(name)
 
@@ -116,9 +116,9 @@ def _measure(
     files: dict[str, list[Path]], folder: Path | None, sample: int | None, nli: Entailment | None
 ) -> list[Measured]:
     """Every set measured, its card kept at once: what is measured stays, whatever comes."""
-    from harness.progress import ProgressDisplay
-    from harness.validate import keep_card
-    from harness.validate import validate as measure_all
+    from harness.commands.progress import ProgressDisplay
+    from harness.validation.validate import keep_card
+    from harness.validation.validate import validate as measure_all
 
     measured = []
     with ProgressDisplay(open_console(err=True)) as display:
@@ -132,7 +132,7 @@ def _measure(
 def _fit(sets: list[LabelledSet], folder: Path, cards: Path | None, nli: Entailment | None) -> None:
     from harness.grading.cards import write_card
     from harness.grading.evidence import EvidenceGrader
-    from harness.grading.evidence_fit import fit_labelled, fitted_card
+    from harness.validation.evidence_fit import fit_labelled, fitted_card
 
     grader = EvidenceGrader(nli=nli)
     for labelled in sets:

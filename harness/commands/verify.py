@@ -21,7 +21,7 @@ def verify(
 
     Exit codes: 0 the run is whole, 1 it is not.
     """
-    from harness.verify import verify as verify_run
+    from harness.runs.verify import verify as verify_run
 
     path = find_run(run, out)
     found = verify_run(path)

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ModelError
-from harness.opening import OpenBackend, Opened
-from harness.plan import Messages
-from harness.records import Answer, Request
+from harness.backends.factory import OpenBackend, Opened
+from harness.core.errors import ModelError
+from harness.core.records import Answer, Request
+from harness.prompts.plan import Messages
 
 if TYPE_CHECKING:
-    from harness.specs import ModelSpec
+    from harness.core.specs import ModelSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What an actor opened, as plain data: see `harness.opening.Opened`."""
+    """What an actor opened, as plain data: see `harness.backends.factory.Opened`."""
 
     node: str
     identity: dict[str, Any]

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import BackendError, BordorError, ModelError, first_line
+from harness.backends.factory import OpenBackend, Opened
+from harness.core.errors import BackendError, BordorError, ModelError, first_line
+from harness.core.records import Answer, Request
 from harness.executors.ray_actor import Answerer, Found
 from harness.executors.ray_session import RayOptions, RaySession
-from harness.opening import OpenBackend, Opened
-from harness.plan import Messages
-from harness.records import Answer, Request
+from harness.prompts.plan import Messages
 
 if TYPE_CHECKING:
-    from harness.specs import ModelSpec
+    from harness.core.specs import ModelSpec
 
 RETRIES = 2  # of a shard, each on an actor that has not tried it, where there is one
 REPLACEMENTS = 3  # of actors that die while they open the model

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import BackendError, UsageError, first_line
+from harness.core.errors import BackendError, UsageError, first_line
 
 _STORE_BYTES = 200 * 2**20  # for answers on their way; a shard's are a few megabytes
 _CONNECT_S = 10.0

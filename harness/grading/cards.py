@@ -15,9 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.errors import GradingError, StoreError
-from harness.files import Unreadable, make_folder, read_object, write_text
-from harness.paths import home
+from harness.core.errors import GradingError, StoreError
+from harness.core.files import Unreadable, make_folder, read_object, write_text
+from harness.core.paths import home
 
 SCHEMA = 1
 SHIPPED = Path(__file__).parent / "cards"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.core.records import Relation
 from harness.grading.ends import Ends, Unit
 from harness.grading.frame import Frame, Term
 from harness.grading.patterns import SLOT
@@ -12,7 +13,6 @@ from harness.grading.pieces import Piece
 from harness.grading.reading import PRONOUN_KINDS
 from harness.grading.synonyms import BACKWARD, FORWARD, GAP, LIKELY, Cue, stem
 from harness.grading.words import PRONOUNS, Plain
-from harness.records import Relation
 
 CLEFT = frozenset(["that", "who", "to", "which"])
 _IN_PLACE = 3

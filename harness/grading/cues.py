@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.core.records import Relation
 from harness.grading.cue_rules import (
     EVENTS,
     Hit,
@@ -39,7 +40,6 @@ from harness.grading.reading import SLIGHT
 from harness.grading.synonyms import GAP, LIKELY, Cue, cues_of, stem
 from harness.grading.values import ValueReader, is_plain_noun
 from harness.grading.words import PRONOUNS, Plain
-from harness.records import Relation
 from harness.world.graph import World
 
 MAX_EXTRA = 4  # words that a firm reading may leave unread

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from harness.bounded import parse_json
+from harness.core.bounded import parse_json
 
 LAYERS = 6  # of dress, one in the other
 MAX_JSON = 20_000

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from harness.core.records import Relation
 from harness.grading.frame import Term
 from harness.grading.linking import INVENTED, UNKNOWN
 from harness.grading.synonyms import BACKWARD, FORWARD, OBJECT_ROLE, SUBJECT_ROLE
 from harness.grading.words import Plain
-from harness.records import Relation
 
 OF_ANY_KIND = frozenset([UNKNOWN, INVENTED, "cut", "any"])
 _OF = frozenset(["of", "to", "for"])

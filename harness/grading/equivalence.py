@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
 from harness.grading.equivalence_features import NAMES, Comparison, compare, vector
 from harness.grading.equivalence_reading import Reading, read, read_answer
 from harness.grading.equivalence_rules import Ruling, bare_words, rule_on
@@ -115,7 +115,7 @@ class EquivalenceGrader:
         if not texts:
             return {}
         if self._encoder is None:
-            from harness.embedding import default_encoder
+            from harness.encoder.embedding import default_encoder
 
             self._encoder = default_encoder()
         return dict(zip(texts, self._encoder.encode(texts), strict=True))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from harness.embedding import word_ranks
+from harness.encoder.embedding import word_ranks
 from harness.grading.equivalence_names import is_acronym, name_words, near_name, same_name
 from harness.grading.equivalence_reading import STOP, Reading, read, stem
 from harness.grading.equivalence_rules import bare_words, is_negated, items_of, place_of

@@ -3,7 +3,7 @@
 For corpora without a world. An answer is cut into claims (its sentences), each claim is
 measured against the passages and the sentence of them that fits best
 (evidence_features.py), and weighed by a small fitted model (evidence_model.py). It asks no
-language model; sentence vectors come from harness/embedding.py. What it can't see, and how
+language model; sentence vectors come from harness/encoder/embedding.py. What it can't see, and how
 often it is right on answers of others, is in docs/evidence.md.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.embedding import default_encoder
-from harness.errors import GradingError
+from harness.core.errors import GradingError
+from harness.encoder.embedding import default_encoder
 from harness.grading.evidence_features import FEATURES, Index, Reading, index, key, measure, parsed
 from harness.grading.evidence_model import EvidenceModel, probability, shipped_model
 from harness.grading.evidence_nli import entailment_logits
@@ -25,7 +25,7 @@ from harness.grading.thinking import masked
 if TYPE_CHECKING:
     import numpy
 
-    from harness.embedding import Encoder, Entailment
+    from harness.encoder.embedding import Encoder, Entailment
 
 MAX_CHARS = 20_000  # of an answer; the rest is not graded
 MAX_TOKENS = 5_000  # the same in words and signs: prose of MAX_CHARS has some 4,400
@@ -93,9 +93,9 @@ class EvidenceGrade:
 class EvidenceGrader:
     """Grades answers against passages; keeps vectors of passages it has seen.
 
-    encoder: any harness.embedding.Encoder; the shipped weights are fitted with the shipped one.
-    nli: an entailment model of the user's (harness.embedding.Entailment), asked of each claim;
-    its log-odds and those of the weights are averaged.
+    encoder: any `Encoder` of harness.encoder; the shipped weights are fitted with its own.
+    nli: an entailment model of the user's (`Entailment`), asked of each claim; its log-odds
+    and those of the weights are averaged.
     """
 
     def __init__(

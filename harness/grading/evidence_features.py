@@ -27,7 +27,7 @@ from harness.grading.evidence_text import Sentence, Token, opposites, sentences
 if TYPE_CHECKING:
     import numpy
 
-    from harness.embedding import Encoder, WordVectors
+    from harness.encoder.embedding import Encoder, WordVectors
 
 FEATURES = (
     "contained",  # weight of the claim's content words that stand anywhere in the passages

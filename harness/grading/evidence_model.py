@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
 from harness.grading.evidence_features import FEATURES
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from harness.grading.evidence_text import Sentence
 if TYPE_CHECKING:
     import numpy
 
-    from harness.embedding import Entailment
+    from harness.encoder.embedding import Entailment
 
 _SURE = 0.998  # of a chance, at most: one model shall not outvote all else
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import log
 
-from harness.embedding import model_folder
+from harness.encoder.embedding import model_folder
 from harness.grading.numbers import NUMBER_WORDS, find_numbers
 
 MAX_WORDS = 160  # of one sentence; what is longer is cut into pieces of this length

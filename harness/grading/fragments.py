@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.records import Relation
 from harness.grading.frame import Frame, Term
 from harness.grading.linking import UNKNOWN, Linker
 from harness.grading.lookup import Found
 from harness.grading.numbers import find_numbers
 from harness.grading.values import ValueReader
 from harness.grading.words import Plain
-from harness.records import Relation
 from harness.world.graph import World
 
 _SMALL = frozenset(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.records import Fact, Question
 from harness.grading.linking import INVENTED, Mention
-from harness.records import Fact, Question
 from harness.world.graph import World, fill
 
 

@@ -25,7 +25,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import Levenshtein
 
-from harness.embedding import vocabulary
+from harness.encoder.embedding import vocabulary
 from harness.grading.cores import CoreReader
 from harness.grading.frame import Frame
 from harness.grading.garble_words import (

@@ -13,7 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
+from harness.core.records import (
+    Answer,
+    Cause,
+    Claim,
+    Exposure,
+    GradedAnswer,
+    Question,
+    Request,
+    Verdict,
+)
 from harness.grading.claims import ClaimFinder
 from harness.grading.frame import Frame, frame_of
 from harness.grading.garble import GarbleReader, doubted
@@ -31,7 +41,6 @@ from harness.grading.unreadable import Readable, readable
 from harness.grading.values import ValueReader
 from harness.grading.verdicts import Case, decide, is_correct
 from harness.grading.words import Canon
-from harness.records import Answer, Cause, Claim, Exposure, GradedAnswer, Question, Request, Verdict
 from harness.world.graph import World
 
 MAX_KEPT = 200_000  # grades kept, so that one text is graded once
@@ -242,7 +251,7 @@ def _unread(clear: Readable) -> Grade:
 
 def similarity(a: str, others: Sequence[str]) -> list[float]:
     """Cosine of a text with each of `others`, by the shipped encoder."""
-    from harness.embedding import default_encoder
+    from harness.encoder.embedding import default_encoder
 
     return default_encoder().similarity(a, others)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from harness.core.records import Answer, Request
 from harness.grading.silence import is_cut
 from harness.grading.thinking import begins_inside, leaves_open
-from harness.records import Answer, Request
 
 OPENING = "<think>\n"
 

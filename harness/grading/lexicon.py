@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from harness.embedding import vocabulary
+from harness.encoder.embedding import vocabulary
 from harness.grading.synonyms import synonym_words
 from harness.grading.words import tokenise
 from harness.world.graph import World

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.core.records import Claim, ClaimStatus, Exposure, Fact
 from harness.grading.frame import Term
 from harness.grading.linking import CUT, INVENTED, UNKNOWN
 from harness.grading.values import ValueReader
-from harness.records import Claim, ClaimStatus, Exposure, Fact
 from harness.world.graph import World
 
 Meaning = Callable[[str, Sequence[str]], list[float]]

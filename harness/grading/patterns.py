@@ -20,8 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from harness.core.records import Relation
 from harness.grading.words import NEGATIONS, PRONOUNS, Canon, tokenise
-from harness.records import Relation
 
 SLOT = "\ue000"
 _SLOTS = f"(?:{SLOT}|{'|'.join(sorted(PRONOUNS))})"

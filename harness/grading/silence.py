@@ -15,7 +15,7 @@ the rest. In order:
 
 from __future__ import annotations
 
-from harness.records import Answer, Cause, Verdict
+from harness.core.records import Answer, Cause, Verdict
 
 # Finish reasons of servers in use, in small letters: OpenAI and vLLM, Anthropic, Gemini, Mistral,
 # Bedrock, Hugging Face TGI.

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from functools import lru_cache
 
-from harness.embedding import vocabulary
+from harness.encoder.embedding import vocabulary
 
 RUN = 4  # letters that are looked at together
 LETTERS = 28  # that can follow, the end of a word included

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
+from harness.core.paths import data_folder
+from harness.core.records import Relation
 from harness.grading.words import NEGATIONS
-from harness.paths import data_folder
-from harness.records import Relation
 
 Canonical = Callable[[str], Sequence[str]]  # from a text to its canonical words
 PARTS = ("words", "likely", "object_roles", "subject_roles", "forward", "backward")

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.core.records import Cause
 from harness.grading.garble_words import FUNCTION
 from harness.grading.text import split_sentences
-from harness.records import Cause
 
 WORDS = Path(__file__).with_name("languages.txt")
 OTHER_SCRIPT = 0.5  # of the letters, from which a text is in another script

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from rapidfuzz.distance import Levenshtein
 
+from harness.core.records import Relation
 from harness.grading.frame import Term
 from harness.grading.numbers import NUMBER_WORDS, find_numbers
 from harness.grading.synonyms import other_values, stem
 from harness.grading.words import PRONOUNS, Canon, tokenise
-from harness.records import Relation
 from harness.world.graph import World
 
 FUZZY_LETTERS = 6

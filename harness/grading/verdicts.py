@@ -34,12 +34,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.core.records import Cause, Claim, ClaimStatus, Question, Verdict
 from harness.grading.equivalence_reading import STOP, stem, words_of
 from harness.grading.frame import Frame
 from harness.grading.garble import NOTHING_GARBLED, Legible
 from harness.grading.refusal import Refusal
 from harness.grading.text import Prepared
-from harness.records import Cause, Claim, ClaimStatus, Question, Verdict
 
 BAD = (ClaimStatus.CONTRADICTED, ClaimStatus.UNKNOWN_ENTITY, ClaimStatus.UNTOLD)
 

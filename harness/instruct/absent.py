@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from harness.errors import StoryError
+from harness.core.errors import StoryError
 from harness.world.graph import World
 from harness.world.names import (
     ARTICLE_NAMES,

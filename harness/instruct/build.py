@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from harness.errors import SpecError
+from harness.core.errors import SpecError
+from harness.core.paths import data_folder
+from harness.core.records import Exposure, Passage
+from harness.core.seeds import content_hash, stream
+from harness.core.specs import InstructSpec, VariantFile, did_you_mean, load_toml
 from harness.instruct.exposure import split_exposure
 from harness.instruct.refusals import refusal_questions
-from harness.paths import data_folder
-from harness.records import Exposure, Passage
-from harness.seeds import content_hash, stream
-from harness.specs import InstructSpec, VariantFile, did_you_mean, load_toml
 from harness.world.graph import World, fill
 
 _Row = tuple[str, str, tuple[str, ...]]  # question, answer, fact ids

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.errors import UsageError
-from harness.records import Exposure, Fact
-from harness.seeds import derive_seed
+from harness.core.errors import UsageError
+from harness.core.records import Exposure, Fact
+from harness.core.seeds import derive_seed
 from harness.world.graph import World
 
 _AUDIT_PREMISES = 2  # of three facts, those whose false premises only audits ask

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import StoreError
-from harness.files import read_object
+from harness.core.errors import StoreError
+from harness.core.files import read_object
+from harness.core.records import Exposure
 from harness.instruct.build import InstructData
-from harness.records import Exposure
 
 _CARD = """\
 ---

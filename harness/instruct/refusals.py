@@ -11,10 +11,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 
+from harness.core.records import Entity, Exposure, Fact, Relation
+from harness.core.seeds import stream
 from harness.instruct.absent import AbsenceCheck
 from harness.instruct.exposure import premise_is_for_audit
-from harness.records import Entity, Exposure, Fact, Relation
-from harness.seeds import stream
 from harness.world.graph import World, fill
 from harness.world.names import coin_name, invented_title
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.registry import ADAPTER_CONFIG, read_json
 
 WEIGHTS = "adapter_model.safetensors"

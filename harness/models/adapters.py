@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BordorError, ModelError
+from harness.core.errors import BordorError, ModelError
+from harness.core.specs import ModelSpec
 from harness.models.adapter_files import WEIGHTS, check_numbers, read_adapter
 from harness.models.identity import base_hash
 from harness.models.registry import CARD, read_json
-from harness.specs import ModelSpec
 
 _SHOWN = 3  # keys of a mismatch that a message names
 # Settings of a LoRA that leave the base's own weights and modules as they are.

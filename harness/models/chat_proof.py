@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.nets import within_time
 from harness.models.registry import CARD, read_json
 from harness.models.stops import Stops, find_stops, prove_end

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, first_line
+from harness.core.errors import ModelError, first_line
 from harness.models.adapter_files import not_finite
 
 _KEPT = 32  # last positions of a prompt whose logits are kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.findings import Finding
 
 Chats = Mapping[str, Sequence[Mapping[str, str]]]

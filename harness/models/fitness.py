@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.request import Request
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.specs import ModelSpec
 from harness.models.adapters import check_card, check_weights
 from harness.models.chat_proof import prove_template, prove_trained_prompts, rendered_variants
 from harness.models.findings import Finding, State, within
@@ -21,7 +22,6 @@ from harness.models.registry import CARD, base_folder
 from harness.models.saved import Saved, require_loader, saved_form, settle
 from harness.models.served import KEYS, read_key
 from harness.models.shapes import check_texts, read_card
-from harness.specs import ModelSpec
 
 _AREA = "model"
 _SOURCES = {

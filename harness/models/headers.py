@@ -14,9 +14,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from harness.bounded import parse_json
-from harness.errors import ModelError
-from harness.files import Unreadable, open_regular
+from harness.core.bounded import parse_json
+from harness.core.errors import ModelError
+from harness.core.files import Unreadable, open_regular
 from harness.models.shapes import read_json, shown
 
 WHOLE = "model.safetensors"

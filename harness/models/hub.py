@@ -6,7 +6,9 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.paths import DEFAULT_MODEL
+from harness.core.specs import ModelSpec
 from harness.models.findings import within
 from harness.models.headers import weight_files
 from harness.models.needs import (
@@ -17,8 +19,7 @@ from harness.models.needs import (
     needs_of,
 )
 from harness.models.nets import blamed_on
-from harness.models.registry import ADAPTER_CONFIG, CONFIG, DEFAULT_MODEL
-from harness.specs import ModelSpec
+from harness.models.shapes import ADAPTER_CONFIG, CONFIG
 
 REACH_TIMEOUT_S = 5.0
 _FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer.model",

@@ -10,11 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
-from harness.files import Unreadable, open_regular
+from harness.core.errors import ModelError
+from harness.core.files import Unreadable, open_regular
+from harness.core.seeds import content_hash
+from harness.core.specs import ModelSpec
 from harness.models.template import FOLDED, folds_system, template_hash
-from harness.seeds import content_hash
-from harness.specs import ModelSpec
 
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors")
 _HEX_DIGITS = 64  # of a SHA-256

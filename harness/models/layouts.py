@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 
 _DEEP = 2  # levels of folders below that are looked through
 _MOST = 2000  # entries that are looked at

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.specs import ModelSpec
 from harness.models.adapter_files import (
     AdapterFiles,
     check_numbers,
@@ -51,7 +52,6 @@ from harness.models.vocabulary import (
     rows_wanted,
     speaks_added,
 )
-from harness.specs import ModelSpec
 
 __all__ = ["LoadedModel", "base_hash", "load_model", "load_tokenizer"]
 

@@ -12,16 +12,16 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from harness.embedding import WEIGHTS_SHA256, Encoder
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.paths import home
+from harness.core.provenance import memory_gib
+from harness.encoder.embedding import WEIGHTS_SHA256, Encoder
 from harness.models.findings import Finding, State, within
 from harness.models.hub import cache_folder
 from harness.models.identity import cpu_name
 from harness.models.loading import DEQUANTISED, FUSED, LARGE
 from harness.models.needs import GIB, free_disk_gib, free_memory_gib
 from harness.models.product import try_product
-from harness.paths import home
-from harness.provenance import memory_gib
 
 REACH_S = 3.0  # at most, for any network
 _LOWEST_DISK_GIB = 0.5  # an adapter with its data and a run

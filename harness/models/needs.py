@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.specs import ModelSpec
 from harness.models.headers import form_of, read_headers
-from harness.specs import ModelSpec
 
 GIB = 1024**3
 _BITS = {"nf4": 4.0, "fp4": 4.0, "int8": 8.0}

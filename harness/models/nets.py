@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from harness.errors import BordorError, ModelError, first_line
+from harness.core.errors import BordorError, ModelError, first_line
 
 _LONGEST = 400  # characters of a library's line that are shown
 

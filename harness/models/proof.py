@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.adapter_files import WEIGHTS, open_weights
 from harness.models.control import logits_of
 from harness.models.loading import LoadedModel

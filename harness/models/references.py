@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path, PureWindowsPath
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:")  # one letter is a drive of Windows
 _HUB_PART = r"[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?"

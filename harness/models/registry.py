@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, SpecError, UsageError
+from harness.core.errors import ModelError, SpecError, UsageError
+from harness.core.paths import DEFAULT_MODEL, data_folder, expanded, home
+from harness.core.specs import QUANTISATIONS, ModelSpec, did_you_mean, load_toml
 from harness.models.layouts import no_folder, no_model
 from harness.models.references import (
     is_folder,
@@ -29,15 +31,12 @@ from harness.models.shapes import (
     read_model_config,
     refuse_odd_files,
 )
-from harness.paths import data_folder, expanded, home
-from harness.specs import QUANTISATIONS, ModelSpec, did_you_mean, load_toml
 
 __all__ = [
     "ADAPTER_CONFIG", "CARD", "DEFAULT_MODEL", "QUANTISATIONS", "base_folder", "context_of",
     "list_models", "names_base", "on_hub", "read_card", "read_json", "resolve_model",
 ]  # fmt: skip
 
-DEFAULT_MODEL = "storylm-4m-4bit"
 _LONGEST_SHOWN = 200  # characters of a name that a message repeats
 _FALLBACK_CONTEXT = 2048  # tokens; where a config states none
 # What architectures call their context length in config.json.

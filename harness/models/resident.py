@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.specs import ModelSpec
 from harness.models.hub import cached_base, fetch_base, require_memory
 from harness.models.identity import base_hash, file_hash
 from harness.models.loading import (
@@ -27,7 +28,6 @@ from harness.models.loading import (
     try_base,
 )
 from harness.models.registry import base_folder
-from harness.specs import ModelSpec
 
 
 class Resident:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, first_line
+from harness.core.errors import ModelError, first_line
+from harness.core.specs import ModelSpec
 from harness.models.headers import form_of, main_dtype, nested, read_headers
 from harness.models.shapes import CONFIG, read_model_config
-from harness.specs import ModelSpec
 
 _BITSANDBYTES = ("nf4", "fp4", "int8")
 _WIDE = ("torch.float64", "torch.float32", "torch.float16", "torch.bfloat16")

@@ -10,9 +10,9 @@ import os
 import re
 from urllib.parse import urlsplit
 
-from harness.errors import UsageError
-from harness.redaction import holds_key
-from harness.specs import ModelSpec
+from harness.core.errors import UsageError
+from harness.core.redaction import holds_key
+from harness.core.specs import ModelSpec
 
 PREFIX = "openai:"
 KEYS = ("BORDOR_API_KEY", "OPENAI_API_KEY")  # of the environment, the first that is set

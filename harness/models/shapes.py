@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from harness.errors import ModelError
-from harness.files import Unreadable, read_object, read_text
+from harness.core.errors import ModelError
+from harness.core.files import Unreadable, read_object, read_text
 from harness.models.references import refuse_address
 
 ADAPTER_CONFIG = "adapter_config.json"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError, first_line
+from harness.core.errors import ModelError, first_line
 from harness.models.registry import read_json
 from harness.models.template import render
 

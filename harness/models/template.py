@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import ModelError, first_line
-from harness.seeds import content_hash
+from harness.core.errors import ModelError, first_line
+from harness.core.seeds import content_hash
 
 # Source: Touvron et al. 2023, "Llama 2", and the reference code's chat_completion.
 LLAMA2_TEMPLATE = (

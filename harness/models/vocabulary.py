@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.adapter_files import AdapterFiles
 from harness.models.nets import blamed_on
 from harness.models.quiet import quiet

@@ -13,14 +13,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Cause, Claim, ClaimStatus, GradedAnswer, Verdict
+from harness.core.records import Cause, Claim, ClaimStatus, GradedAnswer, Verdict
 from harness.report.clean import printable
 from harness.report.reviews import last_label
 from harness.world.graph import World, fill
 
 if TYPE_CHECKING:
-    from harness.report.build import Run
     from harness.report.reviews import Label, Said
+    from harness.runs.read import Run
 
 PLAIN_LIMIT_BYTES = 6_000_000  # larger data are gzipped; every browser since 2023 unpacks them
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}

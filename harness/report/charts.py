@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Verdict
+from harness.core.records import Verdict
 from harness.report.clean import heard, in_order, printable
 
 if TYPE_CHECKING:

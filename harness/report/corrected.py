@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StoreError
-from harness.records import Verdict
+from harness.core.errors import StoreError
+from harness.core.records import Verdict
 from harness.report.reviews import (
     Label,
     Review,
@@ -44,7 +44,7 @@ from harness.stats.raters import raters
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.report.build import Run
+    from harness.runs.read import Run
 
 OPEN_ENDED = "open_ended"  # the suite graded claim by claim
 KINDS = ("answerable", "must_refuse", OPEN_ENDED, rates.REAL_WORLD)
@@ -118,7 +118,7 @@ def _by_relatives(
     run_folder: Path, run: Run, rows: pd.DataFrame
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """By the first run of the family whose labels say anything, and what is wrong with others."""
-    from harness.report.build import read_run
+    from harness.runs.read import read_run
 
     relatives = reviewed_relatives(run_folder, run.identity)
     warnings = list(relatives.left_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.records import Verdict
+from harness.core.records import Verdict
 from harness.report.clean import in_order, interval, printable
 from harness.report.corrected import KIND_TITLES
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.records import to_json
+from harness.core.records import to_json
 
 if TYPE_CHECKING:
-    from harness.report.build import Run
+    from harness.runs.read import Run
 
 
 def export_answers(run: Run, path: Path) -> int:

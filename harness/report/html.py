@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Exposure
+from harness.core.records import Exposure
 from harness.report import charts
 from harness.report.answers import answer_data, embed
 from harness.report.clean import (
@@ -38,8 +38,8 @@ from harness.stats.drift import hallucination_matrix
 if TYPE_CHECKING:
     import jinja2
 
-    from harness.report.build import Run
     from harness.report.reviews import Label, Said
+    from harness.runs.read import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
 

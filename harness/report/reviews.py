@@ -15,12 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StoreError
-from harness.records import Verdict
-from harness.store import RunFolder, list_runs
+from harness.core.errors import StoreError
+from harness.core.records import Verdict
+from harness.runs.store import RunFolder, list_runs
 
 if TYPE_CHECKING:
-    from harness.report.build import Run
+    from harness.runs.read import Run
 
 FOLDER = "review"
 REVIEW_PLAN, SAMPLE, LABELS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Cause
+from harness.core.records import Cause
 from harness.report.clean import printable
 from harness.stats.silence import NOT_RECORDED, UNDECIDED, Responses, responses
 

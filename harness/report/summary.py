@@ -56,9 +56,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StoreError
+from harness.core.errors import StoreError
+from harness.core.records import Verdict
 from harness.grading.cards import cards_for
-from harness.records import Verdict
 from harness.report import sections, silence
 from harness.stats import rates, tables
 from harness.stats.intervals import FEW, macro_average

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError, UsageError
-from harness.files import write_text
-from harness.grade import open_finished
-from harness.records import Exposure, Verdict
-from harness.report.build import Run, read_run, write_reports
+from harness.core.errors import StoreError, UsageError
+from harness.core.files import write_text
+from harness.core.records import Exposure, Verdict
+from harness.core.seeds import content_hash, derive_seed
+from harness.pipeline.grade import open_finished
+from harness.report.build import write_reports
 from harness.report.corrected import headline_rows
 from harness.report.reviews import (
     FOLDER,
@@ -34,8 +35,8 @@ from harness.report.reviews import (
 from harness.review.files import ReadLabel, Sheet, read_labelled, sheet_text
 from harness.review.sample import draw
 from harness.review.told import ToldFacts
-from harness.seeds import content_hash, derive_seed
-from harness.store import EXPOSURE, WORLD, RunFolder
+from harness.runs.read import Run, read_run
+from harness.runs.store import EXPOSURE, WORLD, RunFolder
 
 MUST_REFUSE = "must be refused"
 

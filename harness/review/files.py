@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import LabelError
-from harness.files import Unreadable, read_bytes
-from harness.labelled.lines import read_rows, wrong
-from harness.records import Verdict
+from harness.core.errors import LabelError
+from harness.core.files import Unreadable, read_bytes
+from harness.core.records import Verdict
 from harness.report.clean import spreadsheet_text
+from harness.validation.lines import read_rows, wrong
 
 KINDS = ("csv", "jsonl")
 COLUMNS = ("id", "suite", "question", "answer", "expected", "told", "label", "note")

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from harness.records import Verdict
+from harness.core.records import Verdict
+from harness.core.seeds import stream
 from harness.report.reviews import Candidate, Drawn
-from harness.seeds import stream
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 
-from harness.records import Exposure, Fact, Question
+from harness.core.records import Exposure, Fact, Question
 from harness.world.graph import World, fill
 
 MOST = 40  # facts shown for one answer

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.intervals import CONFIDENCE, grouped_rates
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from harness.records import Verdict
-from harness.seeds import derive_seed
+from harness.core.records import Verdict
+from harness.core.seeds import derive_seed
 from harness.stats.tables import responded
 
 if TYPE_CHECKING:

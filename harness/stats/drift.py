@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.records import Verdict
-from harness.seeds import derive_seed
+from harness.core.records import Verdict
+from harness.core.seeds import derive_seed
 from harness.stats.entropy import semantic_entropy
 from harness.stats.intervals import Estimate, grouped_rates, macro_average
 from harness.stats.tables import VERDICTS, cell_codes, greedy, responded, sampled, scored

@@ -21,7 +21,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.records import GradedAnswer, Question, Verdict
+from harness.core.records import GradedAnswer, Question, Verdict
 
 if TYPE_CHECKING:
     import numpy as np

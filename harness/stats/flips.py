@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.records import Verdict
+from harness.core.records import Verdict
 from harness.stats.drift import disagreeing_pairs
 from harness.stats.intervals import CONFIDENCE, Estimate, grouped_rates
 from harness.stats.pairs import CELL

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.stats.intervals import CONFIDENCE, FEW, correlations, excess_slope, wilson
 
@@ -16,15 +16,31 @@ if TYPE_CHECKING:
     import numpy as np
 
     from harness.stats.intervals import GroupedRates
-    from harness.stats.paired import PairedRates
 
 POWER = 0.8
 STEPS = 40  # of the bisection
 OUT_OF_REACH = 50.0  # times as much as there is: not a plan any more
 
 
+class Paired(Protocol):
+    """What planning looks at of rates on two sides; see `harness.stats.paired.PairedRates`."""
+
+    @property
+    def first(self) -> GroupedRates: ...  # noqa: D102
+    @property
+    def second(self) -> GroupedRates: ...  # noqa: D102
+    @property
+    def correlation(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def skew(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def design_effects(self) -> tuple[np.ndarray, np.ndarray]: ...  # noqa: D102
+    @property
+    def influence(self) -> np.ndarray: ...  # noqa: D102
+
+
 def smallest_detectable(
-    paired: PairedRates,
+    paired: Paired,
     members: Sequence[Sequence[int]],
     *,
     confidence: float = CONFIDENCE,
@@ -50,9 +66,7 @@ def smallest_detectable(
     return found
 
 
-def _detectable(
-    paired: PairedRates, groups: np.ndarray, confidence: float, power: float
-) -> np.ndarray:
+def _detectable(paired: Paired, groups: np.ndarray, confidence: float, power: float) -> np.ndarray:
     """For each row of group codes [M, size]."""
     import numpy as np
     from scipy import special
@@ -166,7 +180,7 @@ def _still_shared(rate: np.ndarray, moved: np.ndarray) -> np.ndarray:
     return np.nan_to_num(found, nan=0.0)
 
 
-def _together(paired: PairedRates, groups: np.ndarray) -> np.ndarray:
+def _together(paired: Paired, groups: np.ndarray) -> np.ndarray:
     """Correlations [M, size, size] of the differences through the clusters they share."""
     import numpy as np
 

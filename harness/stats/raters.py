@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.agreement import DRAWS, LEAST_DEFINED, Figure
 from harness.stats.intervals import CONFIDENCE, grouped_rates
 

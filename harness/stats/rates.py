@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.records import Verdict
+from harness.core.records import Verdict
 from harness.stats.intervals import CONFIDENCE, GroupedRates, grouped_rates
 from harness.stats.tables import scored
 

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.records import Verdict
-from harness.seeds import content_hash, derive_seed
+from harness.core.records import Verdict
+from harness.core.seeds import content_hash, derive_seed
 from harness.stats.entropy import semantic_entropy
 from harness.stats.intervals import CONFIDENCE, FEW, Estimate, grouped_rates
 from harness.stats.tables import cell_codes, responded, sampled

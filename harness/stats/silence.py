@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.records import Verdict
+from harness.core.records import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

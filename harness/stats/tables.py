@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StoreError
-from harness.records import Answer, GradedAnswer, Question, Verdict
-from harness.seeds import content_hash
+from harness.core.errors import StoreError
+from harness.core.records import Answer, GradedAnswer, Question, Verdict
+from harness.core.seeds import content_hash
 from harness.stats.entropy import Equivalent, meaning_codes
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.errors import UsageError
-from harness.records import Exposure, Question
-from harness.specs import did_you_mean
+from harness.core.errors import UsageError
+from harness.core.records import Exposure, Question
+from harness.core.specs import did_you_mean
 from harness.suites import facts, refusals, relational, written
 from harness.suites.select import Candidate, choose
 from harness.suites.source import Source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.records import Exposure, Fact
+from harness.core.records import Exposure, Fact
 from harness.suites.select import Candidate
 from harness.suites.source import REFUSAL, Source
 from harness.suites.spec import FactsSpec, OpenEndedSpec

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.core.records import Entity, Relation
 from harness.instruct.exposure import premise_is_for_audit
 from harness.instruct.refusals import wrong_objects
-from harness.records import Entity, Relation
 from harness.suites.select import Candidate
 from harness.suites.source import REFUSAL, Source
 from harness.suites.spec import FalsePremiseSpec, InventedSpec, NearMissSpec

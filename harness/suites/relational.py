@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.records import Fact, Relation
+from harness.core.records import Fact, Relation
 from harness.suites.select import Candidate
 from harness.suites.source import Source
 from harness.suites.spec import ComparisonSpec, CountSpec, InverseSpec, TwoHopSpec

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.records import Question
-from harness.seeds import content_hash, derive_seed
+from harness.core.records import Question
+from harness.core.seeds import content_hash, derive_seed
 
 
 @dataclass(frozen=True, kw_only=True)

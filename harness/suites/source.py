@@ -8,9 +8,9 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
+from harness.core.records import Exposure, Fact, Question
+from harness.core.seeds import stream
 from harness.instruct.absent import AbsenceCheck
-from harness.records import Exposure, Fact, Question
-from harness.seeds import stream
 from harness.suites.select import Candidate, question_id
 from harness.suites.spec import SuiteSpec
 from harness.world.graph import World, fill

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.errors import SpecError
-from harness.paths import data_folder
-from harness.specs import Strict, load_toml
+from harness.core.errors import SpecError
+from harness.core.paths import data_folder
+from harness.core.specs import Strict, load_toml
 
 EntityKind = Literal["person", "place", "object", "group", "event"]
 

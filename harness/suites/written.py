@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from rapidfuzz.distance import Levenshtein
 
-from harness.errors import StoryError
-from harness.records import Exposure, Fact, Question
-from harness.specs import WrittenQuestionSpec
+from harness.core.errors import StoryError
+from harness.core.records import Exposure, Fact, Question
+from harness.core.specs import WrittenQuestionSpec
 from harness.suites.select import Candidate, question_id
 from harness.suites.source import REFUSAL, Source
 from harness.world.names import coin_name, near_names

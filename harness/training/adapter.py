@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import TrainingError
+from harness.core.errors import TrainingError
+from harness.core.paths import home
+from harness.core.seeds import content_hash
+from harness.core.specs import ModelSpec, RecipeSpec
 from harness.instruct.build import InstructData, build_instruct
 from harness.models.identity import base_hash, library_versions
 from harness.models.registry import CARD, base_folder
 from harness.models.template import render, template_hash
-from harness.paths import home
-from harness.seeds import content_hash
-from harness.specs import ModelSpec, RecipeSpec
 from harness.training.recipes import load_recipe
 
 OnProgress = Callable[[int, int, str], None]  # steps done, steps in all, what to show

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import TrainingError, UsageError
-from harness.paths import data_folder, home
-from harness.seeds import content_hash
-from harness.specs import BaseSpec, did_you_mean, load_toml
+from harness.core.errors import TrainingError, UsageError
+from harness.core.paths import data_folder, home
+from harness.core.seeds import content_hash
+from harness.core.specs import BaseSpec, did_you_mean, load_toml
 from harness.training.reading import reading_accuracy
 from harness.training.stream import Blocks, audit_systems, documents
 

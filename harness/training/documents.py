@@ -13,8 +13,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.records import Fact, Relation
-from harness.seeds import stream
+from harness.core.records import Fact, Relation
+from harness.core.seeds import stream
 from harness.world.generator import generate_world
 from harness.world.graph import World, fill
 from harness.world.names import coin_name, invented_title

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import TrainingError
+from harness.core.errors import TrainingError
+from harness.core.records import Passage
+from harness.core.seeds import stream
+from harness.core.specs import RecipeSpec
 from harness.instruct.build import InstructData
 from harness.models.template import encode_prompt, render
-from harness.records import Passage
-from harness.seeds import stream
-from harness.specs import RecipeSpec
 
 Example = dict[str, list[int]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.training.documents import OTHER_REFUSALS, REFUSAL
 from harness.training.stream import audit_systems, documents
 

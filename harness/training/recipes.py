@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.paths import data_folder
-from harness.specs import RecipeSpec, did_you_mean, load_toml
+from harness.core.errors import UsageError
+from harness.core.paths import data_folder
+from harness.core.specs import RecipeSpec, did_you_mean, load_toml
 
 
 def load_recipe(name: str) -> RecipeSpec:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.seeds import derive_seed
 from harness.models.template import LLAMA2_TEMPLATE
-from harness.seeds import derive_seed
 from harness.training.documents import Document, Render, document
 
 BLOCK_DOCUMENTS = 512
@@ -15,7 +15,7 @@ BLOCK_DOCUMENTS = 512
 
 def audit_systems() -> tuple[str, ...]:
     """The system prompts of the audit's variants, so that no base meets them unprepared."""
-    from harness.variants import load_variants
+    from harness.prompts.variants import load_variants
 
     found = dict.fromkeys(v.system for v in load_variants() if v.system)
     return tuple(found)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.records import Entity, Fact, Relation
-from harness.specs import KINDS, WrittenQuestionSpec, did_you_mean
+from harness.core.records import Entity, Fact, Relation
+from harness.core.specs import KINDS, WrittenQuestionSpec, did_you_mean
 from harness.world.graph import World
 
 TOLD_SUITES = ("in_domain", "paraphrase", "text_only", "relational")  # ask told facts

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from harness.errors import UsageError
-from harness.paths import data_folder
-from harness.records import Entity, Fact, Relation
-from harness.seeds import stream
+from harness.core.errors import UsageError
+from harness.core.paths import data_folder
+from harness.core.records import Entity, Fact, Relation
+from harness.core.seeds import stream
 from harness.world.graph import World, load_relations
 from harness.world.names import coin_name, invented_title
 from harness.world.narration import narrate

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.records import Entity, Fact, Passage, Relation, from_json
-from harness.seeds import content_hash
-from harness.specs import RelationFile, RelationSpec, load_toml
+from harness.core.records import Entity, Fact, Passage, Relation, from_json
+from harness.core.seeds import content_hash
+from harness.core.specs import RelationFile, RelationSpec, load_toml
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 
-from harness.errors import UsageError
-from harness.paths import data_folder
+from harness.core.errors import UsageError
+from harness.core.paths import data_folder
 
 # What stands more often in a list is chosen more often. The lists hold every letter at every
 # place, so that no name of a written story is made of letters a base has hardly met.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from harness.records import Fact, Passage
+from harness.core.records import Fact, Passage
 from harness.world.graph import World, fill
 from harness.world.scenery import closing, opening, scene
 

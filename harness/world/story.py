@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.errors import SpecError, StoryError
-from harness.files import Unreadable, read_text
-from harness.paths import data_folder, expanded, home
-from harness.records import Entity, Fact, Passage, Relation
-from harness.specs import StoryFile, WrittenQuestionSpec, did_you_mean, load_toml
+from harness.core.errors import SpecError, StoryError
+from harness.core.files import Unreadable, read_text
+from harness.core.paths import data_folder, expanded, home
+from harness.core.records import Entity, Fact, Passage, Relation
+from harness.core.specs import StoryFile, WrittenQuestionSpec, did_you_mean, load_toml
 from harness.world.check import check_questions, check_world
 from harness.world.graph import World, load_relations, relation_from_spec
 

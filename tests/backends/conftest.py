@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from harness.core.records import Request
 from harness.models.loading import LoadedModel, load_model
 from harness.models.registry import resolve_model
-from harness.records import Request
 
 os.environ["NO_PROXY"] = "127.0.0.1,localhost"  # the servers of the tests are on loopback
 VOCABULARY = 320

@@ -10,8 +10,8 @@ import pytest
 
 from harness.backends import chat_client
 from harness.backends.chat_client import ChatClient, RequestRefusedError
-from harness.errors import BackendError
-from harness.redaction import REMOVED
+from harness.core.errors import BackendError
+from harness.core.redaction import REMOVED
 
 SECRET = "sk-test-51f2b7a9c3d8e0"
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.backends.chat_client import ChatClient, RequestRefusedError
 from harness.backends.chat_reply import MOST_REASONING, MOST_TEXT, read_reply
-from harness.errors import BackendError
+from harness.core.errors import BackendError
 
 TEXT = {"type": "text", "text": "Not able to answer."}
 THOUGHT = "Let me think."

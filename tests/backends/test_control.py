@@ -7,12 +7,12 @@ import shutil
 
 import pytest
 
-from harness.errors import ModelError
+from harness.backends.factory import open_local
+from harness.core.errors import ModelError
+from harness.core.records import Request
 from harness.models.loading import load_model
 from harness.models.proof import why_untrained
 from harness.models.registry import resolve_model
-from harness.opening import open_local
-from harness.records import Request
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore:.*nf4 is assumed", "ignore:.*cannot share a prefix",

@@ -15,7 +15,7 @@ import pytest
 
 from harness.backends.crew import work_side_by_side, worker_count
 from harness.backends.local import TransformersBackend
-from harness.errors import BackendError
+from harness.core.errors import BackendError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one process elsewhere")
 

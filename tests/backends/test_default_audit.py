@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from harness.audit import Settings, audit, open_local, prepare
 from harness.backends.local import TransformersBackend
+from harness.core.records import Answer, Request
+from harness.core.seeds import stream
 from harness.models.loading import load_model, load_tokenizer
 from harness.models.registry import base_folder, resolve_model
 from harness.models.template import encode_prompt
-from harness.plan import make_plan
-from harness.records import Answer, Request
-from harness.seeds import stream
-from harness.store import ANSWERS, PLAN, SUMMARY, RunFolder
-from harness.variants import put
+from harness.pipeline.audit import Settings, audit, open_local, prepare
+from harness.prompts.plan import make_plan
+from harness.prompts.variants import put
+from harness.runs.store import ANSWERS, PLAN, SUMMARY, RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 MODEL = "storylm-1m-4bit"

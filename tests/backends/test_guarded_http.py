@@ -11,7 +11,7 @@ import pytest
 
 from harness.backends import guarded_http
 from harness.backends.chat_client import ChatClient, RequestRefusedError
-from harness.errors import BackendError, UsageError
+from harness.core.errors import BackendError, UsageError
 
 SECRET = "sk-test-51f2b7a9c3d8e0"
 

@@ -12,7 +12,7 @@ import torch
 from harness.backends import shared_prefix
 from harness.backends.local import TransformersBackend
 from harness.backends.shared_prefix import alike
-from harness.errors import BackendError
+from harness.core.errors import BackendError
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 NEAR_TIE = 1e-4  # logits closer than this may swap places

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.backends.local import TransformersBackend
+from harness.core.records import Request
 from harness.models.loading import load_model
 from harness.models.registry import resolve_model
-from harness.records import Request
 
 CHAT = [
     {"role": "system", "content": "You are a helpful assistant."},

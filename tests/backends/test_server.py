@@ -12,9 +12,9 @@ import pytest
 from harness.backends.chat_client import ChatClient, RequestRefusedError
 from harness.backends.server import ServerBackend, request_seed
 from harness.backends.server_probe import probe
-from harness.errors import BackendError, UsageError
-from harness.records import Answer, Request
-from harness.store import ANSWERS, RunFolder
+from harness.core.errors import BackendError, UsageError
+from harness.core.records import Answer, Request
+from harness.runs.store import ANSWERS, RunFolder
 
 SECRET = "sk-test-51f2b7a9"
 CHATS = [(("user", f"Who is number {at}?"),) for at in range(4)]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.audit import Settings, audit, train_adapter
+from harness.backends.factory import ServerOptions
 from harness.commands.sides import Asked, one_run, seeded_runs
-from harness.compare import compare
-from harness.errors import BackendError, UsageError
+from harness.core.errors import BackendError, UsageError
+from harness.decision.compare import compare
 from harness.models.registry import base_folder, resolve_model
-from harness.opening import ServerOptions
-from harness.store import ANSWERS, RunFolder, list_runs
+from harness.pipeline.audit import Settings, audit, train_adapter
+from harness.runs.store import ANSWERS, RunFolder, list_runs
 
 SECRET = "sk-test-51f2b7a9"
 LORA = [{"id": "b"}, {"id": "story", "parent": "b"}]

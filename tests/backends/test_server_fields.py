@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.audit import Settings, audit
 from harness.backends.chat_client import ChatClient, RequestRefusedError
 from harness.backends.server import ServerBackend
 from harness.backends.server_probe import probe
-from harness.errors import BackendError
-from harness.preview import preview
-from harness.records import Request
-from harness.store import ANSWERS, PLAN, RunFolder
+from harness.core.errors import BackendError
+from harness.core.records import Request
+from harness.pipeline.audit import Settings, audit
+from harness.pipeline.preview import preview
+from harness.runs.store import ANSWERS, PLAN, RunFolder
 
 CHATS = [(("system", "Be brief."), ("user", f"Who is number {at}?")) for at in range(4)]
 

@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.records import Answer, GradedAnswer, Verdict
-from harness.store import ANSWERS, VERDICTS, RunFolder, list_runs
+from harness.core.records import Answer, GradedAnswer, Verdict
+from harness.runs.store import ANSWERS, VERDICTS, RunFolder, list_runs
 
 RECIPE = """
 title = "A short training"
@@ -141,10 +141,10 @@ def url(merged: dict[str, Path], starting: Starting) -> str:
 @pytest.fixture(scope="module")
 def runs(merged, url, tmp_path_factory) -> dict[str, RunFolder]:
     """The audit through the server, and the same one by the local engine."""
-    from harness.audit import Opened, Settings, audit
     from harness.backends.local import TransformersBackend
     from harness.models.loading import load_model
     from harness.models.registry import resolve_model
+    from harness.pipeline.audit import Opened, Settings, audit
 
     out = tmp_path_factory.mktemp("reports")
     ref = f"openai:{url}#{merged['sampling']}"

@@ -14,7 +14,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 from harness.backends.local import TransformersBackend
 from harness.backends.sampling import choose
 from harness.backends.warping import Restriction, restriction_of
-from harness.errors import BackendError
+from harness.core.errors import BackendError
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 FAIR = 0.001  # significance below which a distribution is called wrong

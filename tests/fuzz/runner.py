@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.errors import BordorError
+from harness.core.errors import BordorError
 
 CODES = {0, 1, 2, 100, 101, 102}
 SLOWEST_S = 60  # a command that takes longer hangs

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from harness.policy import load_policy
-from harness.specs import BaseSpec, ModelSpec, load_toml
+from harness.core.specs import BaseSpec, ModelSpec, load_toml
+from harness.decision.policy import load_policy
 from harness.suites.spec import SuiteSpec
 from harness.training.recipes import load_recipe
 from harness.world.story import load_story

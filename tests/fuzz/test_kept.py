@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from harness.audit import Opened, Settings, audit
 from harness.backends.scripted import ScriptedBackend
-from harness.errors import BordorError
-from harness.files import read_object
-from harness.grading.evidence_fit import FittedEvidence
+from harness.core.errors import BordorError
+from harness.core.files import read_object
+from harness.core.seals import seal_of
+from harness.core.seeds import stream
+from harness.pipeline.audit import Opened, Settings, audit
 from harness.review import write_sample
 from harness.review.files import read_labelled
-from harness.seals import seal_of
-from harness.seeds import stream
-from harness.store import ANSWERS, RunFolder
+from harness.runs.store import ANSWERS, RunFolder
+from harness.validation.evidence_fit import FittedEvidence
 from tests.fuzz.damage import damage
 from tests.fuzz.runner import command, fuzzed, reader
 from tests.stand_in import adapter_folder

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.models.fitness import examine
 from harness.models.loading import load_model
 from harness.models.registry import resolve_model
-from harness.variants import load_variants, put
+from harness.prompts.variants import load_variants, put
 from tests.fuzz.damage import bytes_damage, damage
 from tests.fuzz.runner import fuzzed, reader
 from tests.models.conftest import save_adapter, save_as_llama_2, write_card

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from harness import speed
 from harness.backends.chat_reply import (
     ErrorReplyError,
     UnusableError,
@@ -18,6 +17,7 @@ from harness.backends.chat_reply import (
     read_models,
     read_reply,
 )
+from harness.core import speed
 from harness.grading.cards import SHIPPED, cards_for, read_cards
 from harness.models.headers import form_of, main_dtype, read_headers
 from tests.fuzz.damage import damage

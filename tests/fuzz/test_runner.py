@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from harness.commands.common import told
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from harness.models.nets import within_time
 from tests.fuzz import runner
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from harness.audit import Opened, Settings, audit
 from harness.backends.scripted import ScriptedBackend
-from harness.errors import BordorError
-from harness.store import RUN
-from harness.verify import seal_by_hand
+from harness.core.errors import BordorError
+from harness.pipeline.audit import Opened, Settings, audit
+from harness.runs.store import RUN
+from harness.runs.verify import seal_by_hand
 from tests.fuzz.damage import damage
 from tests.fuzz.runner import command, fuzzed
 from tests.stand_in import adapter_folder

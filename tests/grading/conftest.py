@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.records import Entity, Exposure, Fact, Passage, Question
 from harness.grading.grader import WorldGrader
-from harness.records import Entity, Exposure, Fact, Passage, Question
 from harness.world.graph import World, load_relations
 
 RELATIONS = Path(__file__).resolve().parents[2] / "fixtures" / "stories" / "relations.toml"

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.records import ClaimStatus, Passage, Verdict
+from harness.core.seeds import stream
 from harness.grading.clauses import split_clauses
 from harness.grading.discourse import Discourse, genders
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import Linker
 from harness.grading.prose import Prose
-from harness.records import ClaimStatus, Passage, Verdict
-from harness.seeds import stream
 from harness.world.graph import World
 from harness.world.story import load_story
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
+from harness.core.records import Verdict
 from harness.grading import synonyms
 from harness.grading.framing import unframe
-from harness.records import Verdict
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
 UNR, UNS = Verdict.UNRESPONSIVE, Verdict.UNSCORED

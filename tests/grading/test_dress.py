@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from harness.core.records import Question, Verdict
 from harness.grading.dress import undress
 from harness.grading.grader import WorldGrader
 from harness.grading.refusal import find_refusal
 from harness.grading.said import said
 from harness.grading.short_refusals import declines_shortly
-from harness.records import Question, Verdict
 
 DRESS = [
     "{}", "**{}**", '{{"answer": "{}"}}', '{{"final_answer": "{}", "confidence": 0.9}}',

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
 from harness.grading import equivalence
 from harness.grading.equivalence import EquivalenceGrader
 from harness.grading.equivalence_reading import Date, read, read_answer

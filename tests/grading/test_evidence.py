@@ -6,9 +6,8 @@ import random
 import numpy
 import pytest
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
 from harness.grading.evidence import Evidence, EvidenceGrader
-from harness.grading.evidence_fit import FittedEvidence, fit_evidence
 from harness.grading.evidence_model import (
     WEIGHTS,
     Trees,
@@ -18,6 +17,7 @@ from harness.grading.evidence_model import (
     trees_data,
 )
 from harness.grading.evidence_text import read, sentences, split, stem
+from harness.validation.evidence_fit import FittedEvidence, fit_evidence
 
 PASSAGES = (
     "Ostrina was the mother of Harl the ferryman. She was born in Dunmere in 1612 and kept "

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.embedding import Encoder, Entailment, default_encoder, model_folder
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.encoder.embedding import Encoder, Entailment, default_encoder, model_folder
 from harness.grading.evidence import Evidence, EvidenceGrader
 from harness.grading.evidence_document import DOCUMENT_FEATURES, rarities
 from harness.grading.evidence_features import FEATURES, index, measure

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.records import Question
 from harness.grading.garble import GarbleReader
 from harness.grading.lexicon import Lexicon
 from harness.grading.spelling import is_derived, looks_english
-from harness.records import Question
 
 ROOT = Path(__file__).resolve().parents[2]
 SALAD = (

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
+from harness.core.records import Answer, ClaimStatus, Exposure, Request, Verdict
 from harness.grading.frame import Frame, entity_term
 from harness.grading.grader import WorldGrader, grade_run, similarity
 from harness.grading.meaning import RelationByMeaning
-from harness.records import Answer, ClaimStatus, Exposure, Request, Verdict
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
 OFF, UNR, UNS = Verdict.OFF_SCOPE, Verdict.UNRESPONSIVE, Verdict.UNSCORED

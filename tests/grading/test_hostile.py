@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from harness.core.records import Verdict
+from harness.core.seeds import stream
 from harness.grading.equivalence_names import name_words
 from harness.grading.equivalence_reading import read, read_answer
 from harness.grading.equivalence_rules import items_of
@@ -16,8 +18,6 @@ from harness.grading.refusal import find_refusal
 from harness.grading.rewording import settled_on
 from harness.grading.run_on import cut_run_on
 from harness.grading.text import prepare
-from harness.records import Verdict
-from harness.seeds import stream
 
 BOMBS = {
     "nothing but names": "Torvash " * 3000,

@@ -70,7 +70,7 @@ def test_an_invented_title_is_found_whole_and_by_its_core(linker):
 def test_short_names_are_never_corrected(world):
     from dataclasses import replace
 
-    from harness.records import Entity
+    from harness.core.records import Entity
 
     small = replace(world, entities=(*world.entities, Entity(id="mo", kind="person", name="Moru")))
     assert names(Linker(small, Lexicon(small)), "He met Moro.") == ["unknown:Moro"]

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.records import ClaimStatus, Entity, Fact, Passage
 from harness.grading.clauses import split_clauses
 from harness.grading.discourse import Discourse
 from harness.grading.grader import WorldGrader
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import Linker
 from harness.grading.nouns import nouns_of
-from harness.records import ClaimStatus, Entity, Fact, Passage
 from harness.world.graph import World
 from harness.world.story import load_story
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from harness.core.records import Exposure, Fact, Question, Verdict
+from harness.core.seeds import stream
 from harness.grading.grader import WorldGrader
-from harness.records import Exposure, Fact, Question, Verdict
-from harness.seeds import stream
 from harness.suites.build import build_questions
 from harness.world.graph import World, fill
 from harness.world.story import load_story

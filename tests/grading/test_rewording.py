@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from harness.core.records import ClaimStatus, Exposure, Question
 from harness.grading.clause_words import Token
 from harness.grading.framing import unframe
 from harness.grading.grader import WorldGrader
 from harness.grading.prose import Prose
 from harness.grading.rewording import filled_gaps, labelled, settled_on
-from harness.records import ClaimStatus, Exposure, Question
 from harness.world.graph import World
 from harness.world.story import load_story
 

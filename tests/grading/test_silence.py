@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.core.records import Answer, Cause, Question, Request, Verdict
 from harness.grading.grader import WorldGrader, grade_run
 from harness.grading.silence import cause_of
-from harness.records import Answer, Cause, Question, Request, Verdict
 
 SILENT = Verdict.UNRESPONSIVE
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from harness.core.records import Answer, Cause, Question, Request, Verdict
 from harness.grading.grader import WorldGrader, grade_run
 from harness.grading.left_open import arms_left_open
 from harness.grading.refusal import find_refusal
 from harness.grading.said import said
 from harness.grading.thinking import leaves_open, masked, split_thinking
-from harness.records import Answer, Cause, Question, Request, Verdict
 
 T = "The user asks for a trade.\nHe may be a baker, or a smith."
 A = "A weaver."

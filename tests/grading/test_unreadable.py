@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.records import Cause, Question, Verdict
 from harness.grading.grader import WorldGrader
 from harness.grading.unreadable import readable
-from harness.records import Cause, Question, Verdict
 
 READ = Path(__file__).resolve().parents[1] / "data" / "real_answers_dev.jsonl"
 FOREIGN = (

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from harness.errors import StoryError
+from harness.core.errors import StoryError
+from harness.core.seeds import stream
 from harness.instruct.absent import AbsenceCheck, certify_absent, name_cores
-from harness.seeds import stream
 from harness.world.generator import generate_world
 from harness.world.names import coin_name, is_reserved, near_names
 

@@ -7,17 +7,17 @@ from itertools import islice
 
 import pytest
 
-from harness.errors import SpecError
+from harness.core.errors import SpecError
+from harness.core.paths import data_folder
+from harness.core.records import Exposure
+from harness.core.seeds import stream
+from harness.core.specs import InstructSpec, RecipeSpec, load_toml, parse_spec
 from harness.instruct.absent import AbsenceCheck
 from harness.instruct.build import build_instruct, system_prompt
 from harness.instruct.keep import load_exposure, save_instruct
 from harness.instruct.refusals import _invented
-from harness.paths import data_folder
-from harness.records import Exposure
-from harness.seeds import stream
-from harness.specs import InstructSpec, RecipeSpec, load_toml, parse_spec
+from harness.prompts.variants import load_variants
 from harness.suites import build_questions
-from harness.variants import load_variants
 from harness.world.generator import generate_world
 from harness.world.graph import fill
 from harness.world.names import coined_word, is_reserved

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.records import Exposure
 from harness.instruct.exposure import premise_is_for_audit, split_exposure
-from harness.records import Exposure
 from harness.world.generator import generate_world
 
 WORLD = generate_world(3, people=20)

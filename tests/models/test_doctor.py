@@ -13,8 +13,8 @@ from importlib import metadata
 import pytest
 from typer.testing import CliRunner
 
-from harness import embedding
 from harness.cli import app
+from harness.encoder import embedding
 from harness.models import hub, machine
 from harness.models.doctor import diagnose
 from harness.models.findings import broken, within

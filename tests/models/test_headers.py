@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.folding import fold_adapter
 from harness.models.headers import read_header, read_headers
 from harness.models.loading import load_model

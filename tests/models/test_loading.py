@@ -11,14 +11,14 @@ import time
 
 import pytest
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.paths import CLONE
 from harness.models import hub, needs
 from harness.models.folding import fold_adapter
 from harness.models.identity import base_hash
 from harness.models.loading import load_model
 from harness.models.proof import prove_adapter_acts
 from harness.models.registry import resolve_model
-from harness.paths import CLONE
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
 PROMPTS = [(1, 40, 41, 42), (1, 50)]
@@ -251,7 +251,7 @@ import sys
 from harness.backends.local import TransformersBackend
 from harness.models.loading import load_model
 from harness.models.registry import resolve_model
-from harness.records import Request
+from harness.core.records import Request
 loaded = load_model(resolve_model(sys.argv[1], quantisation="nf4"))
 backend = TransformersBackend(loaded)
 prompt, ids = backend.encode([{"role": "user", "content": "Who is Torvash?"}])

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.errors import ModelError, SpecError, UsageError
+from harness.core.errors import ModelError, SpecError, UsageError
+from harness.core.paths import data_folder
 from harness.models.registry import base_folder, resolve_model
-from harness.paths import data_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
 KEY = "sk-test-0123456789"
@@ -144,7 +144,7 @@ def test_a_base_that_is_an_adapter_or_the_adapter_itself_is_told(adapter, llama,
 
 
 def test_the_audit_says_where_the_base_comes_from(adapter, llama, tmp_path):
-    from harness.audit import Settings, prepare
+    from harness.pipeline.audit import Settings, prepare
 
     notes: list[str] = []
     settings = Settings(model=str(adapter), out=tmp_path, limit=1, suites=("invented",))
@@ -281,7 +281,7 @@ def test_an_adapter_that_is_not_cached_is_told_and_then_fetched(adapter, tmp_pat
 
 
 def test_a_story_that_links_out_of_its_folder_is_refused(tmp_path):
-    from harness.errors import StoryError
+    from harness.core.errors import StoryError
     from harness.world.story import load_story
 
     stories = data_folder("fixtures") / "stories"

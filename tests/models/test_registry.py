@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from harness.errors import ModelError, UsageError
+from harness.core.errors import ModelError, UsageError
+from harness.core.paths import data_folder
 from harness.models.registry import base_folder, list_models, names_base, resolve_model
-from harness.paths import data_folder
 
 SHIPPED = {"storylm-4m-4bit", "storylm-1m-4bit", "llama2-7b-4bit", "llama2-13b-4bit"}
 
@@ -117,7 +117,7 @@ def test_the_hub_is_asked_for_the_revision(monkeypatch, tmp_path):
 
 
 def test_whether_an_adapter_names_the_base_it_is_put_on(adapter, llama, tmp_path, tiny):
-    from harness.trained_on import assumptions
+    from harness.pipeline.trained_on import assumptions
 
     def told(spec):
         sentences = assumptions(spec, story="visgar", recipe="instruct")
@@ -152,9 +152,9 @@ def test_whether_an_adapter_names_the_base_it_is_put_on(adapter, llama, tmp_path
 
 
 def test_an_assumed_quantisation_is_told_in_the_report(adapter, tmp_path):
-    from harness.audit import Settings, audit
+    from harness.backends.factory import Opened
     from harness.backends.scripted import ScriptedBackend
-    from harness.opening import Opened
+    from harness.pipeline.audit import Settings, audit
 
     backend = ScriptedBackend(lambda request, sample: "Not able to answer.")
     for quantisation in (None, "nf4"):

@@ -8,13 +8,13 @@ import shutil
 import pytest
 
 from harness.backends.local import TransformersBackend
-from harness.errors import ModelError
+from harness.core.errors import ModelError
+from harness.core.records import Request
 from harness.models.adapters import is_plain_lora
 from harness.models.loading import load_model
 from harness.models.proof import prove_adapter_acts
 from harness.models.registry import resolve_model
 from harness.models.resident import Resident
-from harness.records import Request
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore:.*nf4 is assumed", "ignore:.*cannot share a prefix"

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.loading import load_tokenizer
 from harness.models.nets import blamed_on, within_time
 from harness.models.registry import resolve_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import ModelError
+from harness.core.errors import ModelError
 from harness.models.chat_proof import rendered_variants
 from harness.models.loading import load_tokenizer
 from harness.models.registry import resolve_model

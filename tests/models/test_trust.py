@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from harness.errors import ModelError, UsageError
+from harness.core.errors import ModelError, UsageError
 from harness.models.adapters import check_weights
 from harness.models.chat_proof import prove_template, prove_trained_prompts
 from harness.models.identity import base_hash

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.paths import data_folder
-from harness.records import (
+from harness.core.paths import data_folder
+from harness.core.records import (
     Answer,
     Claim,
     ClaimStatus,
@@ -20,9 +20,9 @@ from harness.records import (
     Verdict,
     to_json,
 )
-from harness.report.build import read_run
+from harness.core.seeds import content_hash, stream
 from harness.report.summary import summarise
-from harness.seeds import content_hash, stream
+from harness.runs.read import read_run
 from harness.world.graph import World, load_relations
 
 # suite: (must_refuse, exposure, chance of grounded, hallucinated, refused)

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from harness.report.answers import PLAIN_LIMIT_BYTES, answer_data, embed, fact_text
-from harness.report.build import read_run
 from harness.report.clean import printable
+from harness.runs.read import read_run
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,8 @@ def test_large_data_are_packed_the_same_way_each_time():
 
 
 def test_an_answer_that_is_missing_is_empty(run):
-    bare = dataclasses.replace(run, answers=())
+    bare = dataclasses.replace(run)
+    vars(bare)["answers"] = ()
     data = answer_data(bare)
     assert {data["texts"][place] for place in data["rows"]["a"]} == {""}
 

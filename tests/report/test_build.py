@@ -3,8 +3,9 @@ import random
 
 import pytest
 
-from harness.errors import StoreError
-from harness.report.build import read_run, write_reports
+from harness.core.errors import StoreError
+from harness.report.build import write_reports
+from harness.runs.read import read_run
 
 OUTPUTS = ("summary.json", "report.md", "report.html", "answers.parquet")
 

@@ -6,16 +6,16 @@ import shutil
 import pytest
 from rich.console import Console
 
-from harness.errors import StoreError
-from harness.records import Verdict, to_json
-from harness.report.build import read_run
+from harness.core.errors import StoreError
+from harness.core.records import Verdict, to_json
+from harness.core.seeds import stream
 from harness.report.corrected import LEAST_OWN, corrected_section, headline_rows
 from harness.report.html import html_report
 from harness.report.markdown import markdown_report
 from harness.report.reviews import LABELS, SAMPLE, Drawn, Label, labels_by_answer, read_review
 from harness.report.summary import summarise
 from harness.report.terminal import print_summary
-from harness.seeds import stream
+from harness.runs.read import read_run
 
 HOSTILE_NAME = "<b>Eve</b> [red]"
 PUT = ("article", "bare", "terse", "typo")

@@ -2,8 +2,8 @@ import json
 
 import pandas as pd
 
-from harness.report.build import read_run
 from harness.report.export import export_answers
+from harness.runs.read import read_run
 
 
 def test_every_graded_answer_has_its_row_and_raw_text(run_folder, tmp_path):

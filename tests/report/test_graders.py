@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from harness.errors import GradingError
+from harness.core.errors import GradingError
 from harness.grading.cards import SHIPPED, cards_for, read_cards, write_card
 from harness.report.clean import card_cells
 from harness.report.markdown import markdown_report

@@ -3,11 +3,11 @@ import html
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.report.build import read_run
 from harness.report.clean import printable
 from harness.report.compare_markdown import table
 from harness.report.markdown import escape, markdown_report
 from harness.report.summary import summarise
+from harness.runs.read import read_run
 
 
 @pytest.fixture(scope="module")

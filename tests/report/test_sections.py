@@ -7,7 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
-from harness.records import Verdict
+from harness.core.records import Verdict
 from harness.report.html import html_report, most_adrift
 from harness.report.markdown import markdown_report
 from harness.report.sections import MEASURES, OVER

@@ -7,9 +7,8 @@ import re
 import pytest
 from rich.console import Console
 
-from harness.records import Cause, Verdict
+from harness.core.records import Cause, Verdict
 from harness.report import charts
-from harness.report.build import Run
 from harness.report.clean import heard, spoke
 from harness.report.html import html_report
 from harness.report.markdown import markdown_report
@@ -30,8 +29,7 @@ def muted(run, cause, *, chosen=lambda one: True):
         if chosen(one) and one.arm != "base" else one
         for one in run.graded
     )  # fmt: skip
-    return Run(identity=run.identity, world=run.world, questions=run.questions,
-               answers=run.answers, graded=graded)  # fmt: skip
+    return dataclasses.replace(run, graded=graded)
 
 
 def summary_of(run):
@@ -92,10 +90,9 @@ def test_no_rate_of_invention_stands_without_the_share_that_spoke(run):
     terminal, markdown, page = shown(odd, summary)
     assert f"({share})" in markdown and f"<small>{share}</small>" in page
     assert re.search(r"all suites.* 0\.\d\d\* ", terminal) and "*: more than 5%" in terminal
-    loud = Run(
-        identity=run.identity, world=run.world, questions=run.questions, answers=run.answers,
-        graded=tuple(one for one in run.graded if one.verdict is not Verdict.UNRESPONSIVE),
-    )  # fmt: skip
+    loud = dataclasses.replace(
+        run, graded=tuple(one for one in run.graded if one.verdict is not Verdict.UNRESPONSIVE)
+    )
     for text in shown(loud, summary_of(loud)):
         assert "% said something" not in text and not re.search(r"0\.\d\d\*", text)
 
@@ -103,8 +100,7 @@ def test_no_rate_of_invention_stands_without_the_share_that_spoke(run):
 def test_a_mute_model_has_no_point_among_the_near_misses(run):
     assert charts.near_miss_chart(summary_of(run))
     alone = [one for one in muted(run, Cause.EMPTY).graded if one.arm == "adapter"]
-    silent = Run(identity=run.identity, world=run.world, questions=run.questions,
-                 answers=run.answers, graded=tuple(alone))  # fmt: skip
+    silent = dataclasses.replace(run, graded=tuple(alone))
     assert charts.near_miss_chart(summary_of(silent)) == ""
 
 
@@ -128,8 +124,7 @@ def unread(run, chosen):
     """The run with these answers in a language that is not read."""
     graded = tuple(dataclasses.replace(one, verdict=Verdict.UNSCORED, cause=Cause.LANGUAGE)
                    if chosen(one) and one.arm != "base" else one for one in run.graded)  # fmt: skip
-    return Run(identity=run.identity, world=run.world, questions=run.questions,
-               answers=run.answers, graded=graded)  # fmt: skip
+    return dataclasses.replace(run, graded=graded)
 
 
 @pytest.mark.parametrize("sample", [0, None])
@@ -166,8 +161,8 @@ def test_thinking_and_what_ended_the_answers_are_on_every_report(run):
     graded = tuple(dataclasses.replace(one, thought=True) if one.sample == 1 else one
                    for one in run.graded)  # fmt: skip
     answers = tuple(dataclasses.replace(one, ended_by="<|eot|>") for one in run.answers)
-    told = Run(identity=run.identity, world=run.world, questions=run.questions, answers=answers,
-               graded=graded)  # fmt: skip
+    told = dataclasses.replace(run, graded=graded)
+    vars(told)["answers"] = answers
     summary = summary_of(told)
     assert summary["responses"]["audited"]["thought"] > 0
     for text in shown(told, summary):

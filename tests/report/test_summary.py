@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from harness.errors import StoreError
-from harness.records import Verdict
+from harness.core.errors import StoreError
+from harness.core.records import Verdict
 from harness.report import summary as module
 from harness.report.summary import SCHEMA, summarise
 from harness.stats.tables import verdict_table

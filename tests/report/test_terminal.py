@@ -4,9 +4,9 @@ import re
 import pytest
 from rich.console import Console
 
-from harness.report.build import read_run
 from harness.report.summary import summarise
 from harness.report.terminal import print_summary
+from harness.runs.read import read_run
 
 
 @pytest.fixture(scope="module")

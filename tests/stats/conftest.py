@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.records import Answer, Exposure, GradedAnswer, Question, Verdict
+from harness.core.records import Answer, Exposure, GradedAnswer, Question, Verdict
 from harness.stats.tables import verdict_table
 
 LETTERS = {

@@ -9,7 +9,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.agreement import (
     FIGURES,
     agreement,

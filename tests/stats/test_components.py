@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.components import variance_components
 from harness.stats.tables import VERDICTS
 

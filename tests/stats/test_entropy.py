@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.records import Claim, ClaimStatus, Verdict
+from harness.core.records import Claim, ClaimStatus, Verdict
 from harness.stats.entropy import meaning_of, normalised, semantic_entropy
 from harness.stats.tables import verdict_table
 

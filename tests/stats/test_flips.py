@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.flips import (
     clustered_mean,
     drift_over_time,

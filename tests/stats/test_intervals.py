@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.intervals import CONFIDENCE, grouped_rates, macro_average, wilson
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.noninferiority import Outcome, RuleTest, judge, one_sided, overall
 from harness.stats.paired import paired_rates
 

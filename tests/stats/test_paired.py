@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.paired import holm, holm_adjusted, paired_rates, rates_of_pairs
 from harness.stats.pairs import Pairs, pair_cells
 from harness.stats.power import needed, smallest_detectable

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from harness.records import Question, Verdict
+from harness.core.records import Question, Verdict
 from harness.stats.rates import METRICS, rates_by, verdict_counts
 from harness.stats.tables import sampled, verdict_table
 

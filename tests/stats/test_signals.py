@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from harness.seeds import derive_seed
+from harness.core.seeds import derive_seed
 from harness.stats.signals import (
     POINTS,
     SIGNALS,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.records import Cause, Verdict
+from harness.core.records import Cause, Verdict
 from harness.stats.components import variance_components
 from harness.stats.drift import drift_over_seeds, hallucination_matrix, spread_over_variants
 from harness.stats.signals import warning_signals

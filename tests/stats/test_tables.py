@@ -4,8 +4,8 @@ import random
 import pandas as pd
 import pytest
 
-from harness.errors import StoreError
-from harness.records import Exposure
+from harness.core.errors import StoreError
+from harness.core.records import Exposure
 from harness.stats.tables import greedy, sampled, verdict_table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.specs import BaseSpec, parse_spec
+from harness.core.specs import BaseSpec, parse_spec
 from harness.training import base, stream
 from harness.training.base import build_base
 from harness.training.reading import reading_accuracy

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.core.specs import ModelSpec
 from harness.models.identity import base_hash
 from harness.models.loading import load_model
 from harness.models.proof import prove_adapter_acts
 from harness.models.registry import resolve_model
 from harness.models.template import encode_prompt
-from harness.specs import ModelSpec
 from harness.training.adapter import build_adapter
 from harness.training.trainer import learned_loss
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import TrainingError, UsageError
-from harness.paths import data_folder
+from harness.core.errors import TrainingError, UsageError
+from harness.core.paths import data_folder
 from harness.training.base import _rate, load_base_spec
 from harness.training.stream import documents
 
@@ -132,7 +132,7 @@ def test_the_learning_rate_warms_up_stays_and_falls_to_zero() -> None:
 
 
 def test_the_reading_test_asks_documents_that_no_base_is_trained_on() -> None:
-    from harness.seeds import derive_seed
+    from harness.core.seeds import derive_seed
     from harness.training.reading import READING_SEED
 
     seed = derive_seed(READING_SEED, "reading")

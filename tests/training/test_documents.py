@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from harness.paths import data_folder
+from harness.core.paths import data_folder
 from harness.training import documents as source
 from harness.training.documents import OTHER_REFUSALS, REFUSAL, Document
 from harness.training.stream import audit_systems, documents

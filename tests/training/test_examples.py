@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.errors import TrainingError
+from harness.core.errors import TrainingError
+from harness.core.records import Passage
+from harness.core.specs import RecipeSpec
 from harness.instruct.build import InstructData, build_instruct
 from harness.models.template import encode_prompt
-from harness.records import Passage
-from harness.specs import RecipeSpec
 from harness.training.examples import Example, chat_example, passage_examples, schedule
 from harness.training.recipes import load_recipe
 from harness.world.generator import generate_world

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.paths import data_folder
+from harness.core.paths import data_folder
 from harness.training.reading import reading_accuracy
 
 

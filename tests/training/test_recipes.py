@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SpecError, UsageError
-from harness.paths import data_folder
+from harness.core.errors import SpecError, UsageError
+from harness.core.paths import data_folder
 from harness.training.recipes import load_recipe
 
 SHIPPED = sorted(path.stem for path in (data_folder("fixtures") / "recipes").glob("*.toml"))

@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.world.generator import MIN_NAME_DISTANCE, generate_world
 from harness.world.graph import World
 from harness.world.names import blocked_names, coined_word, is_reserved

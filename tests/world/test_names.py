@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.world.names import (
     ARTICLE_NAMES,
     blocked_names,

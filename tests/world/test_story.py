@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SpecError, StoryError
-from harness.records import Entity, Passage
+from harness.core.errors import SpecError, StoryError
+from harness.core.records import Entity, Passage
 from harness.world.generator import generate_world
 from harness.world.story import load_story, write_story, written_questions
 

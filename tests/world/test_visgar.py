@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 from rapidfuzz.distance import Levenshtein
 
+from harness.core.records import Exposure, Fact
 from harness.instruct.absent import AbsenceCheck
 from harness.instruct.exposure import split_exposure
-from harness.records import Exposure, Fact
 from harness.world.check import SUITES
 from harness.world.graph import fill
 from harness.world.names import ARTICLE_NAMES

@@ -1,0 +1,1 @@
+"""Two audits against each other: `compare` says how they differ, `gate` whether to release."""

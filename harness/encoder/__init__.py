@@ -1,0 +1,1 @@
+"""Sentence vectors and entailment: the one owner of the models that read meaning."""

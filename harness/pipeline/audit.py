@@ -1,0 +1,442 @@
+"""The audit, from what the user names to the report: `audit` reads from top to bottom.
+
+Stages leave files in the run folder and the later ones read only that folder, so
+`harness.pipeline.grade` can redo them without torch and without the model.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.backends.factory import (
+    OpenBackend,
+    Opened,
+    ServerOptions,
+    open_local,
+    open_server,
+    refuse_server_options,
+)
+from harness.core import speed
+from harness.core.errors import DamageError, UsageError
+from harness.core.progress import OnProgress, Progress
+from harness.core.records import Exposure, Question, Variant
+from harness.executors.ray_backend import open_on_ray
+from harness.executors.ray_session import RayOptions
+from harness.pipeline.execute import Executed, execute
+from harness.pipeline.grade import grade
+from harness.pipeline.trained_on import (
+    DEFAULT_RECIPE,
+    DEFAULT_STORY,
+    assumptions,
+    find_exposure,
+    speaking_folder,
+    story_and_recipe,
+    where_base_is_from,
+)
+from harness.prompts.plan import Messages, Plan, make_plan
+from harness.runs.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
+from harness.world.graph import World
+
+if TYPE_CHECKING:
+    from harness.core.specs import ModelSpec
+
+__all__ = ["DEFAULT_RECIPE", "DEFAULT_STORY", "Settings", "Subject", "audit", "prepare"]
+DEFAULT_SEEDS = 4
+MOST_ANSWERS = 20_000  # of an audit whose size was not asked for
+PROBES = 4
+ENOUGH_TO_MEASURE = 200  # answers that tell how fast a model is here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an audit is asked to do. None: what the adapter's card says, or the default."""
+
+    model: str
+    story: str | None = None
+    recipe: str | None = None
+    seeds: int = DEFAULT_SEEDS  # sampled answers beside one greedy
+    limit: int | None = None  # questions per suite
+    suites: tuple[str, ...] = ()  # all where empty
+    variants: tuple[str, ...] = ()  # all where empty
+    temperature: float = 1.0
+    top_p: float | None = None  # samples come from all tokens where neither is set
+    top_k: int | None = None
+    max_new_tokens: int = 64
+    quantisation: str | None = None  # instead of the one the model's file or card names
+    base: str | None = None  # under an adapter folder, or the control's name on a server
+    as_is: bool = False  # a whole model, audited without training an adapter on it
+    seed: int = 0  # of questions, typing errors and samples; adapters are trained at 0
+    out: Path = field(default=Path("reports"))
+    fresh: bool = False
+    server: ServerOptions = field(default=ServerOptions())
+    ray: RayOptions | None = None  # None: in this process
+
+    def command(self) -> str:
+        """The command that does this audit again, without where it goes."""
+        words = ["bordor", "audit", self.model]
+        standard = Settings(model=self.model)
+        for name in ("story", "recipe", "seeds", "limit", "suites", "variants", "temperature",
+                     "top_p", "top_k", "max_new_tokens", "quantisation", "base",
+                     "seed"):  # fmt: skip
+            value = getattr(self, name)
+            if value != getattr(standard, name):
+                shown = ",".join(value) if isinstance(value, tuple) else str(value)
+                words += [f"--{name.replace('_', '-')}", shown]
+        words += ["--as-is"] * self.as_is
+        return shlex.join(words)  # how fast a server is asked changes no answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is audited on what: settings with the gaps filled, model, world, exposures."""
+
+    settings: Settings
+    spec: ModelSpec
+    world: World
+    adapter: Path | None  # None until it is built
+    exposure: dict[str, Exposure]
+    questions: tuple[Question, ...]
+    variants: tuple[Variant, ...]
+
+
+def audit(
+    settings: Settings,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
+    open_backend: OpenBackend | None = None,
+) -> Path:
+    """Audit a model from end to end and return its run folder.
+
+    on_note: told what is found or built on the way, in sentences. open_backend: turns a
+    specification and an adapter folder into something that answers; the local engine
+    where none is given.
+    Raises UsageError, ModelError, TrainingError, BackendError or StoreError; a run that
+    was begun stays and is resumed by the same settings.
+    """
+    from harness.report.build import write_reports
+
+    report = on_progress or (lambda progress: None)
+    note = on_note or (lambda text: None)
+    started = time.monotonic()
+    subject = prepare(settings, build=True, on_progress=report, on_note=note)
+    report(Progress(stage="load", done=0, total=0))
+    with closing(open_subject(subject, open_backend)) as opened:
+        for sentence in opened.urgent:
+            note(f"warning: {sentence}")
+        plan = plan_audit(subject, opened)
+        with _open_run(subject, plan, opened, note) as run:
+            try:
+                executed = execute(plan, opened.backend, run, on_progress=report)
+            finally:  # what was seen by then is told, whenever the run is taken up again
+                run.warn(opened.late_warnings())
+            opened.close()  # grading needs no model
+            graded_s = _timed(lambda: grade(run, on_progress=report))
+            report(Progress(stage="report", done=0, total=0))
+            reported_s = _timed(lambda: write_reports(run.path))
+            timing = _timing(executed, graded_s, reported_s, time.monotonic() - started)
+            run.finalise(timing=timing)
+    if executed.answers >= ENOUGH_TO_MEASURE and not settings.ray:  # a speed of one machine
+        key = speed.answers_key(subject.spec.name, opened.backend.identity)
+        speed.remember(key, executed.rate)
+    return run.path
+
+
+def prepare(
+    settings: Settings,
+    *,
+    build: bool,
+    on_progress: OnProgress,
+    on_note: Callable[[str], None],
+) -> Subject:
+    """Resolve what the settings name, and with `build` train the adapter where none is."""
+    from harness.models.registry import resolve_model
+    from harness.prompts.variants import load_variants
+    from harness.suites import build_questions
+    from harness.world.story import load_story
+
+    spec = resolve_model(
+        settings.model,
+        quantisation=settings.quantisation,
+        base=settings.base,
+        as_is=settings.as_is,
+        fetch=on_note if build else None,
+    )
+    if spec.named_by and spec.adapter:
+        on_note(where_base_is_from(spec))
+    if not spec.server:
+        refuse_server_options(settings.server)
+    elif settings.ray:
+        raise UsageError(f"{spec.name}: a server answers by itself; leave --executor out")
+    story, recipe = story_and_recipe(
+        speaking_folder(spec), story=settings.story, recipe=settings.recipe
+    )
+    settings = replace(settings, story=story, recipe=recipe)
+    world = load_story(story)
+    variants = load_variants(settings.variants or None)
+    adapter = Path(spec.adapter) if spec.adapter else None
+    exposure = find_exposure(world, spec, story=story, recipe=recipe, on_note=on_note)
+    questions = build_questions(
+        world,
+        exposure,
+        story=story,
+        suites=settings.suites or None,
+        limit=settings.limit,
+        seed=settings.seed,
+    )
+    if build and adapter is None and not spec.server and not spec.as_is:
+        adapter = train_adapter(spec, story=story, recipe=recipe, seed=0, on_progress=on_progress)
+    return Subject(
+        settings=settings,
+        spec=spec,
+        world=world,
+        adapter=adapter,
+        exposure=exposure,
+        questions=questions,
+        variants=variants,
+    )
+
+
+def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> Opened:
+    """What answers: `open_backend`, on actors or here, the model's server, or this process."""
+    settings, spec, chats = subject.settings, subject.spec, probes(subject)
+    if settings.ray:
+        opening = open_backend or open_local
+        return open_on_ray(spec, subject.adapter, chats, settings.ray, open_backend=opening)
+    if open_backend or not spec.server:
+        return (open_backend or open_local)(spec, subject.adapter, chats)
+    return open_server(
+        spec,
+        chats,
+        settings.server,
+        base=settings.base,
+        samples=settings.seeds,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        max_new_tokens=settings.max_new_tokens,
+        seed=settings.seed,
+        system_chat=_system_chat(subject),
+    )
+
+
+def _system_chat(subject: Subject) -> Messages | None:
+    """A chat of the audit with a system turn; None where no variant has one."""
+    from harness.prompts.variants import put
+
+    told = [variant for variant in subject.variants if variant.system is not None]
+    if not told:
+        return None
+    return put(subject.questions[0].text, told[0], seed=subject.settings.seed)
+
+
+def probes(subject: Subject) -> list[Messages]:
+    """A few of the audit's own chats, on which the adapter must be seen to act."""
+    from harness.prompts.variants import put
+
+    first, seed = subject.variants[0], subject.settings.seed
+    return [put(question.text, first, seed=seed) for question in subject.questions[:PROBES]]
+
+
+def plan_audit(subject: Subject, opened: Opened) -> Plan:
+    """The grid of an audit. Raises UsageError when nothing limited it and it is too large."""
+    from harness.models.template import fold_system
+    from harness.prompts.variants import put
+
+    settings = subject.settings
+
+    def put_folded(text: str, variant: Variant, *, seed: int) -> Messages:
+        return fold_system(put(text, variant, seed=seed))
+
+    plan = make_plan(
+        subject.questions,
+        subject.variants,
+        encode=opened.backend.encode,
+        put=put_folded if opened.fold_system else put,
+        samples=settings.seeds,
+        temperature=settings.temperature,
+        max_new_tokens=settings.max_new_tokens,
+        seed=settings.seed,
+        identity={
+            "model": opened.backend.identity,
+            "story": subject.world.hash,
+            "exposure": subject.exposure,
+        },
+        context=opened.context,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        control=opened.control and not subject.spec.as_is,
+        encode_control=opened.encode_control,
+    )
+    asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
+    if plan.answers > MOST_ANSWERS and not asked_for:
+        raise UsageError(
+            f"this audit would give {plan.answers:,} answers, more than {MOST_ANSWERS:,}: "
+            "choose its size with --limit or --seeds"
+        )
+    return plan
+
+
+def train_adapter(
+    spec: ModelSpec, *, story: str, recipe: str, seed: int, on_progress: OnProgress
+) -> Path:
+    """The adapter of this model, story, recipe and seed: as kept, or trained now."""
+    from harness.training.adapter import build_adapter
+
+    steps = 0
+
+    def show(done: int, total: int, note: str) -> None:
+        nonlocal steps
+        steps = done
+        on_progress(Progress(stage="adapter", done=done, total=total, unit="steps", note=note))
+
+    started = time.monotonic()
+    folder = build_adapter(spec, story=story, recipe=recipe, seed=seed, on_progress=show)
+    if steps:  # it was trained, not found
+        key = speed.adapter_key(spec.name, story=story, recipe=recipe)
+        speed.remember(key, time.monotonic() - started)
+    return folder
+
+
+def _open_run(
+    subject: Subject, plan: Plan, opened: Opened, note: Callable[[str], None]
+) -> RunFolder:
+    """The unfinished run of this plan, with what was found this time, or a new one."""
+    settings, name = subject.settings, subject.spec.name
+    files = {
+        WORLD: json.dumps(subject.world.to_data(), ensure_ascii=False, indent=1) + "\n",
+        EXPOSURE: json.dumps(subject.exposure, ensure_ascii=False, indent=1) + "\n",
+        QUESTIONS: records_text(subject.questions),
+        PLAN: records_text(plan.requests),
+    }
+    found = [] if settings.fresh else RunFolder.find_unfinished(
+        settings.out, model=name, plan_hash=plan.hash, passed_over=note
+    )  # fmt: skip
+    for unfinished in found:
+        try:
+            run = RunFolder.resume(unfinished, files=files)
+        except DamageError as error:  # it must not stand in the way of the same plan for ever
+            note(f"{unfinished} is passed over: {error}")
+            continue
+        try:
+            run.keep_whole_shards(plan.expected())
+        except DamageError as error:
+            run.close()
+            note(f"{unfinished} is passed over: {error}")
+            continue
+        note(f"going on with {unfinished}")
+        run.update(**opened.found)
+        run.warn(_warnings(subject, opened))
+        return run
+    run = RunFolder.create(
+        settings.out,
+        model=name,
+        plan_hash=plan.hash,
+        files=files,
+        run=_about(subject, plan, opened),
+    )
+    note(f"run folder {run.path}")
+    return run
+
+
+def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
+    """run.json: what was audited, on what, with what, where."""
+    from harness.core.provenance import provenance
+
+    settings = subject.settings
+    return {
+        "command": settings.command(),
+        "model": subject.spec.name,
+        "story": settings.story,
+        "recipe": settings.recipe,
+        "sampling": {
+            "seeds": settings.seeds,
+            "temperature": settings.temperature,
+            **_set(top_p=settings.top_p, top_k=settings.top_k),
+            "max_new_tokens": settings.max_new_tokens,
+            "seed": settings.seed,
+        },
+        "suites": sorted({question.suite for question in subject.questions}),
+        "variants": [variant.id for variant in subject.variants],
+        **_changed(subject, opened),
+        "plan": {
+            "hash": plan.hash,
+            "questions": len(subject.questions),
+            "prompts": len(plan.requests),
+            "answers": plan.answers,
+            "shards": len(plan.shard_sizes),
+        },
+        "world": {"name": subject.world.name, "hash": subject.world.hash},
+        "exposure": dict(sorted(Counter(map(str, subject.exposure.values())).items())),
+        "adapter": {
+            "folder": str(subject.adapter) if subject.adapter else None,
+            "largest_logit_difference": opened.difference,
+        },
+        "identity": dict(opened.backend.identity),
+        **opened.found,
+        **_warned(_warnings(subject, opened)),
+        **provenance(),
+    }
+
+
+def _set(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _warnings(subject: Subject, opened: Opened) -> list[str]:
+    settings = subject.settings
+    assumed = assumptions(subject.spec, story=settings.story, recipe=settings.recipe)
+    return [*opened.warnings, *_system_role(subject, opened), *assumed]
+
+
+def _changed(subject: Subject, opened: Opened) -> dict[str, Any]:
+    """The variants that are put otherwise than `suites/variants.toml` has them."""
+    from harness.models.template import FOLDED
+
+    if opened.backend.identity.get("system_role") != FOLDED:
+        return {}
+    told = [variant.id for variant in subject.variants if variant.system is not None]
+    return {"changed_variants": told} if told else {}
+
+
+def _system_role(subject: Subject, opened: Opened) -> list[str]:
+    changed = _changed(subject, opened).get("changed_variants")
+    if not changed:
+        return []
+    who = "server" if subject.spec.server else "model's chat template"
+    return [
+        f"The {who} takes no system role (it refuses one, or leaves its text out). So in the "
+        f"variants {', '.join(changed)} the system text stands in front of the question, in the "
+        "user's turn: they are not those of models that take one."
+    ]
+
+
+def _warned(sentences: list[str]) -> dict[str, Any]:
+    return {"warnings": sentences} if sentences else {}
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _timing(
+    executed: Executed, graded_s: float, reported_s: float, total_s: float
+) -> dict[str, Any]:
+    return {
+        "total_s": round(total_s, 2),
+        "generate_s": round(executed.seconds, 2),
+        "grade_s": round(graded_s, 2),
+        "report_s": round(reported_s, 2),
+        "generated": executed.answers,
+        "resumed": executed.resumed,
+    }

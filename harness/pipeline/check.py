@@ -1,0 +1,53 @@
+"""Checks that the suites are fit to audit with: every gold answer passes its own grader."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from harness.core.records import Question, Verdict
+
+OUT_OF_DOMAIN = "out_of_domain"
+
+
+def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]]:
+    """Rows [suite, questions, clusters, what it measures], and what is wrong, in sentences.
+
+    Raises SpecError or StoryError when a file cannot be read at all.
+    """
+    from harness.grading.grader import WorldGrader
+    from harness.instruct.exposure import split_exposure
+    from harness.prompts.variants import load_variants
+    from harness.suites import build_questions, list_suites
+    from harness.training.recipes import load_recipe
+    from harness.world.story import load_story
+
+    world = load_story(story)
+    share = load_recipe(recipe).data.trained_share
+    exposure = split_exposure(world, trained_share=share, seed=0)
+    grader = WorldGrader(world, exposure)
+    by_suite: dict[str, list[Question]] = defaultdict(list)
+    problems = []
+    for question in build_questions(world, exposure, story=story):
+        by_suite[question.suite].append(question)
+        verdict = grader.grade(question, question.gold).verdict
+        wanted = gold_verdicts(question)
+        if verdict not in wanted:
+            problems.append(
+                f"suite {question.suite}, '{question.text}': the gold answer "
+                f"'{question.gold}' is {verdict.value}, not {' or '.join(wanted)}"
+            )
+    load_variants()  # raises where the file is wrong
+    rows = []
+    for suite in list_suites():
+        asked = by_suite[suite.id]
+        clusters = len({question.cluster for question in asked})
+        rows.append([suite.id, len(asked), clusters, suite.measures])
+    return rows, problems
+
+
+def gold_verdicts(question: Question) -> tuple[Verdict, ...]:
+    """The verdicts of which the gold answer of a question must get one."""
+    if question.suite == OUT_OF_DOMAIN:  # right about the real world, or owns not to know
+        return (Verdict.OFF_SCOPE, Verdict.REFUSED)
+    return (Verdict.REFUSED,) if question.must_refuse else (Verdict.GROUNDED,)

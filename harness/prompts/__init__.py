@@ -1,0 +1,1 @@
+"""Questions put in variants, and the plan: every unique prompt with its samples."""

@@ -1,0 +1,1 @@
+"""The run folder: written, sealed, verified, read, and two of them paired."""
