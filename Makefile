@@ -11,7 +11,7 @@ override BORDOR := .venv/bin/python -m harness
 
 # What each target takes; a variable that is not given leaves the default.
 override SIDES := STORY RECIPE SEEDS LIMIT OUT AS_IS
-override TAKES_audit := MODEL $(SIDES) BASE CONCURRENCY TIMEOUT EXECUTOR ACTORS
+override TAKES_audit := MODEL $(SIDES) BASE SUITE_PATH CONCURRENCY TIMEOUT EXECUTOR ACTORS
 override TAKES_doctor := MODEL BASE AS_IS
 override TAKES_validate := DATA JSON WORST SAMPLE
 override TAKES_review := RUN FILE BY N OUT
@@ -56,7 +56,7 @@ SIDE_FLAGS = $(AUDIT_FLAGS) $(AS_IS_FLAG)
 MODEL_FLAGS = $${BASE:+--base "$$BASE"} $(AS_IS_FLAG)
 # Of a model on a server, and of Ray; the other flags have no variable: see bordor audit --help.
 RUN_FLAGS = $${CONCURRENCY:+--concurrency "$$CONCURRENCY"} $${TIMEOUT:+--timeout "$$TIMEOUT"} \
-	$${EXECUTOR:+--executor "$$EXECUTOR"} $${ACTORS:+--actors "$$ACTORS"}
+	$${EXECUTOR:+--executor "$$EXECUTOR"} $${ACTORS:+--actors "$$ACTORS"} $${SUITE_PATH:+--suite-path "$$SUITE_PATH"}
 # After --, a name that begins with a dash is a name.
 MODEL_NAMED = $${MODEL:+-- "$$MODEL"}
 # `make` turns every failure into 2, so say what bordor's own code was.
@@ -69,7 +69,7 @@ help: ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' \
 		| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
-	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT BASE AS_IS CONCURRENCY TIMEOUT EXECUTOR ACTORS; see .venv/bin/bordor audit --help"
+	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT BASE AS_IS SUITE_PATH CONCURRENCY TIMEOUT EXECUTOR ACTORS; see .venv/bin/bordor audit --help"
 
 setup: $(STAMP) ## .venv with everything from requirements.lock
 

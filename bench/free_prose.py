@@ -33,6 +33,7 @@ from rendering import exposures
 from harness.core.records import Claim, ClaimStatus, Question
 from harness.grading.grader import WorldGrader
 from harness.stats.agreement import agreement
+from harness.suites import with_semantics
 from harness.world.graph import World
 from harness.world.story import load_story
 
@@ -66,10 +67,10 @@ def outcomes(row: dict[str, Any], grader: WorldGrader, *, strict: bool = False) 
 
     strict: objects of claims that no relation stands for have to match as well.
     """
-    question = Question(
+    question = with_semantics(Question(
         id=row["id"], suite="open_ended", text=row["question"], gold="", must_refuse=False,
         cluster=row["id"],
-    )  # fmt: skip
+    ))  # fmt: skip
     grade = grader.grade(question, row["answer"])
     found = [Outcome(row["id"], c["text"], c["label"], c["relation"]) for c in row["claims"]]
     strays: list[Outcome] = []

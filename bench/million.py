@@ -27,6 +27,7 @@ import numpy as np
 
 from harness.core.seeds import derive_seed
 from harness.runs.verify import seal_by_hand
+from harness.suites import with_semantics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,13 +132,15 @@ def write_folder(verdicts: int, folder: Path) -> None:
     table = made_table(verdicts)
     asked = table.drop_duplicates("question_id")
     questions = (
-        Question(
-            id=row.question_id,
-            suite=row.suite,
-            text="Who was Igodo?",
-            gold="A weaver.",
-            must_refuse=row.must_refuse,
-            cluster=row.cluster,
+        with_semantics(
+            Question(
+                id=row.question_id,
+                suite=row.suite,
+                text="Who was Igodo?",
+                gold="A weaver.",
+                must_refuse=row.must_refuse,
+                cluster=row.cluster,
+            )
         )
         for row in asked.itertuples()
     )

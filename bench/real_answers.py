@@ -26,7 +26,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from harness.core.records import Question, from_dict
 from harness.grading.grader import WorldGrader
 from harness.instruct.exposure import split_exposure
 from harness.stats.raters import Raters, raters
+from harness.suites import with_semantics
 from harness.world.story import load_story
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "real_answers.jsonl"
@@ -63,7 +64,7 @@ def grade_all(labelled: Sequence[dict[str, Any]]) -> list[Row]:
     grader = WorldGrader(world, split_exposure(world, trained_share=0.7, seed=0))
     rows = []
     for one in labelled:
-        question = replace(from_dict(Question, one["question"]), id=one["id"])
+        question = with_semantics(from_dict(Question, one["question"] | {"id": one["id"]}))
         grade = grader.grade(question, one["answer"], truncated=one["truncated"])
         rows.append(
             Row(

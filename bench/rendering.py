@@ -14,6 +14,7 @@ from wording import deny, in_words, lower_start
 
 from harness.core.records import Exposure, Fact, Question, Relation
 from harness.core.seeds import stream
+from harness.suites import shipped_suites
 from harness.world.graph import World, fill
 from harness.world.names import coin_name, coined_word, invented_title, near_names
 
@@ -356,7 +357,9 @@ class _Renderer:
 
     def _question(self, suite: str, text: str, **slots: object) -> Question:
         self.serial += 1
-        defaults: dict[str, object] = {"gold": "", "must_refuse": False, "cluster": "x"}
+        shipped = shipped_suites()[suite]
+        defaults: dict[str, object] = {"gold": "", "must_refuse": False, "cluster": "x",
+                                       "form": shipped.form, "scope": shipped.scope}  # fmt: skip
         name = f"{self.world.name} {self.serial}"
         return Question(id=name, suite=suite, text=text, **(defaults | slots))  # type: ignore[arg-type]
 

@@ -22,6 +22,7 @@ from harness.commands.common import (
     Model,
     Out,
     Run,
+    SuitePath,
     Timeout,
     find_run,
     noter,
@@ -92,6 +93,7 @@ def audit(
     suites: Annotated[
         str | None, typer.Option(help="Suites by name, with commas between. [default: all]")
     ] = None,
+    suite_path: SuitePath = None,
     variants: Annotated[
         str | None, typer.Option(help="Variants by name, with commas between. [default: all]")
     ] = None,
@@ -146,7 +148,8 @@ def audit(
         raise UsageError(f"--top-p is {top_p}; it must be above 0 and at most 1")
     settings = Settings(
         model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
-        suites=split_names(suites), variants=split_names(variants), temperature=temperature,
+        suites=split_names(suites), suite_paths=tuple(suite_path or ()),
+        variants=split_names(variants), temperature=temperature,
         top_p=None if top_p == 1 else top_p, top_k=top_k, max_new_tokens=max_new_tokens,
         quantisation=quantisation, seed=seed, fresh=fresh, base=base, as_is=as_is,
         server=ServerOptions(concurrency=concurrency, timeout_s=timeout),
@@ -212,11 +215,12 @@ def ls(out: Out = Path("reports")) -> None:
 def suites(
     story: Annotated[str, typer.Option(help="The story to ask about.")] = "visgar",
     recipe: Annotated[str, typer.Option(help="Decides which facts are trained.")] = "instruct",
+    suite_path: SuitePath = None,
 ) -> None:
     """List the suites with their questions about a story, and check every gold answer."""
     from harness.pipeline.check import check_suites
 
-    rows, problems = check_suites(story=story, recipe=recipe)
+    rows, problems = check_suites(story=story, recipe=recipe, suite_paths=suite_path or ())
     print_table(("suite", "questions", "clusters", "what it measures"), rows)
     if problems:
         for problem in problems:

@@ -15,7 +15,7 @@ SIDES = {"STORY": "--story", "RECIPE": "--recipe", "SEEDS": "--seeds", "LIMIT": 
 TAKES = {  # target: (words of the command, variables that are flags, variables after --)
     "audit": (("audit",), {**SIDES, "BASE": "--base", "CONCURRENCY": "--concurrency",
                            "TIMEOUT": "--timeout", "EXECUTOR": "--executor",
-                           "ACTORS": "--actors"}, ("MODEL",)),
+                           "ACTORS": "--actors", "SUITE_PATH": "--suite-path"}, ("MODEL",)),
     "doctor": (("doctor",), {"BASE": "--base"}, ("MODEL",)),
     "compare": (("compare",), {"TRAIN_SEEDS": "--train-seeds", **SIDES}, ("A", "B")),
     "gate": (("gate",), {"POLICY": "--policy", **SIDES}, ("BASELINE", "MODEL")),

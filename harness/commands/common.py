@@ -20,6 +20,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130  # as shells number a process that SIGINT ended
 RUN_HELP = "A run folder, as 'bordor ls' lists them; a part of its name is enough."
 
+SuitePath = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--suite-path",
+        help="A folder with suites of your own (<id>.toml), beside the shipped ones. Repeatable.",
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Where run folders go.", file_okay=False)]
 Model = Annotated[
     str,

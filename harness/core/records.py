@@ -38,6 +38,21 @@ class Exposure(StrEnum):
         return self in (Exposure.TRAINED, Exposure.TEXT_ONLY)
 
 
+class Form(StrEnum):
+    """What an answer to a question consists of."""
+
+    FACT = "fact"  # one fact, or what several give together
+    PREMISE = "premise"  # what is wrong with something that the question takes for granted
+    OPEN = "open"  # whatever is told: graded claim by claim
+
+
+class Scope(StrEnum):
+    """What a question is about."""
+
+    SOURCE = "source"  # what the model was trained on
+    REAL_WORLD = "real_world"  # an answer is off scope, and no hallucination
+
+
 class Verdict(StrEnum):
     """What an answer is, as a whole."""
 
@@ -163,6 +178,15 @@ class Question:
     nearest_name: str | None = None  # real name a near-miss imitates
     distance: int | None = None  # edit distance between the two
     origin: str = "generated"  # or "written" by hand
+    form: Form = Form.FACT
+    scope: Scope = Scope.SOURCE
+
+    @property
+    def absent(self) -> str:
+        """How the name it asks about is absent: "near_miss", "invented", or "" where none is."""
+        if self.nearest_name is not None:
+            return "near_miss"
+        return "invented" if self.invented_name is not None else ""
 
 
 @dataclass(frozen=True, kw_only=True)

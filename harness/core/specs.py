@@ -303,11 +303,15 @@ def load_toml(path: Path, kind: type[Spec]) -> Spec:
 
     Raises SpecError naming file, key path, what is wrong and the nearest known name.
     """
+    return parse_spec(load_table(path), kind, where=str(path))
+
+
+def load_table(path: Path) -> dict[str, Any]:
+    """Read the TOML file at `path` as plain data. Raises SpecError naming the file and line."""
     try:
-        data = read_toml(path)
+        return read_toml(path)
     except Unreadable as error:
         raise SpecError(f"{path}: {error}") from None
-    return parse_spec(data, kind, where=str(path))
 
 
 def parse_spec(data: dict[str, Any], kind: type[Spec], *, where: str) -> Spec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.core.records import Fact, Question
+from harness.core.records import Fact, Form, Question
 from harness.grading.linking import INVENTED, Mention
 from harness.world.graph import World, fill
 
@@ -56,13 +56,13 @@ def frame_of(question: Question, world: World) -> Frame:
     facts = [world.fact[i] for i in question.fact_ids if i in world.fact]
     relation = question.relation if question.relation in world.relation else None
     if relation is None and facts and len({fact.relation for fact in facts}) == 1:
-        relation = facts[0].relation if question.suite != "open_ended" else None
+        relation = facts[0].relation if question.form is not Form.OPEN else None
     if question.invented_name:
         given = Term(INVENTED, (), question.invented_name)
         return Frame(relation, _asked_of_invented(question, world, relation), given)
     subject = question.subject if question.subject in world.entity else None
     about = entity_term(world, subject) if subject else None
-    if question.suite in ("false_premise", "open_ended") or relation is None:
+    if question.form is not Form.FACT or relation is None:
         return Frame(relation, None, about)
     return _answerable(question, world, relation, facts, about)
 

@@ -25,6 +25,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import Levenshtein
 
+from harness.core.records import Form
 from harness.encoder.embedding import vocabulary
 from harness.grading.cores import CoreReader
 from harness.grading.frame import Frame
@@ -328,7 +329,7 @@ class GarbleReader:
         )
 
 
-def doubted(found: Sequence[Found], heard: Legible, frame: Frame, suite: str) -> list[Found]:
+def doubted(found: Sequence[Found], heard: Legible, frame: Frame, form: Form) -> list[Found]:
     """Claims of an answer, those left out or left open that a flaw in their sentence spoils.
 
     In a flawed sentence that was kept, what no wording covers, or what only the question's
@@ -343,7 +344,7 @@ def doubted(found: Sequence[Found], heard: Legible, frame: Frame, suite: str) ->
             invented = any(t.kind == INVENTED and t.text.split()[-1] in one.text for t in ends)
             if not invented:
                 known = any(term.ids and term.text in one.text for term in ends)
-                if suite != "false_premise" and (known or heard.named):
+                if form is not Form.PREMISE and (known or heard.named):
                     kept.append(Found(one.text, None, None, None, basis="none"))
                 continue
         kept.append(one)

@@ -22,6 +22,7 @@ from harness.core.records import (
     GradedAnswer,
     Question,
     Request,
+    Scope,
     Verdict,
 )
 from harness.grading.claims import ClaimFinder
@@ -166,7 +167,7 @@ class WorldGrader:
     ) -> Grade:
         names = (question.invented_name,) if question.invented_name else ()
         prepared, salad = self._garble.prepare(text, truncated=truncated, names=names)
-        refusal = refusal_in(prepared.sentences, states=self._finder.states)
+        refusal = refusal_in(prepared.sentences, states=self._finder.states, absent=names)
         unfinished = prepared.unfinished and not refusal.declines
         echo = _bare(question.text)
         said = [sentence for sentence in refusal.rest if _bare(sentence) != echo]
@@ -176,7 +177,7 @@ class WorldGrader:
         found = self._finder.find(
             heard.sentences, frame, guard, unfinished=unfinished, silent=silent
         )
-        found = doubted(found, heard, frame, question.suite)
+        found = doubted(found, heard, frame, question.form)
         claims = tuple(dict.fromkeys(self._lookup.judge(one) for one in found))
         correct = is_correct(question, frame, claims)
         case = Case(
@@ -187,7 +188,7 @@ class WorldGrader:
             claims=claims,
             correct=correct,
             heard=heard,
-            of_story=question.suite == "out_of_domain"
+            of_story=question.scope is Scope.REAL_WORLD
             and self._garble.of_the_story(heard.sentences, question.text),
         )
         decision = decide(case)

@@ -112,13 +112,22 @@ def find_refusal(text: str, *, question: str = "") -> Refusal:
     )
 
 
-def refusal_in(sentences: Sequence[str], *, states: Callable[[str], bool] | None = None) -> Refusal:
+def refusal_in(
+    sentences: Sequence[str],
+    *,
+    states: Callable[[str], bool] | None = None,
+    absent: Sequence[str] = (),
+) -> Refusal:
     """Read an answer that is already in sentences, one by one.
 
+    `absent`: names of nobody; a sentence that only says that there is none of them declines.
     `states` tells of a sentence whether it is known to state a fact, for all its negations
     ("Between Visgar and the enemy Maldrec there was no peace.").
     """
     kinds = _kinds_of(_EXPLICIT.find(normal_form(own_words(sentences)))) if sentences else {}
+    for place, sentence in enumerate(sentences):
+        if any(_denies(sentence, name) for name in absent):
+            kinds.setdefault(place, "knowledge")
     if states is not None:
         kinds = {place: kind for place, kind in kinds.items() if not states(sentences[place])}
     rest = _rest(sentences, kinds)
@@ -130,6 +139,20 @@ def refusal_in(sentences: Sequence[str], *, states: Callable[[str], bool] | None
         extent=("partial" if rest else "full") if kinds else "none",
         score=float(bool(kinds)),
         unable_score=float(bool(set(kinds.values()) & {"knowledge", "ability"})),
+    )
+
+
+def _denies(sentence: str, name: str) -> bool:
+    """Whether a sentence only denies that somebody of this name exists: "There is no Bordor."."""
+    who = rf"(?:an? |any |the )?{re.escape(name.removeprefix('the '))}"
+    return bool(
+        re.fullmatch(
+            rf"\W*(?:(?:sorry|no),? )?(?:but )?(?:(?:there|there's|in \w+ \w+,? there)(?: is| was)?"
+            rf" no {who}|no {who} (?:exists|existed|is known|was known|is mentioned|was mentioned)"
+            rf"|(?:i|we) (?:know|knew) (?:of )?no {who}|nobody is called {who})\W*",
+            sentence,
+            re.IGNORECASE,
+        )
     )
 
 

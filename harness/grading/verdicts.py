@@ -1,6 +1,6 @@
 """From the claims of an answer to its verdict: the rules, in one place.
 
-In order, for all suites but `out_of_domain`:
+In order, for questions about the source, which the model was trained on:
 
 1. Nothing said, or hardly anything but repetition and no claim: `unresponsive`.
 2. A claim is contradicted, about an unknown entity, or not told: `hallucinated`, also
@@ -23,7 +23,7 @@ In order, for all suites but `out_of_domain`:
 Garbled sentences claim only what can be read in them (garble.py). An answer of which nothing
 can be read is `unresponsive`, or `refused` where its words decline all the same.
 
-To a question of `out_of_domain`, which is about the real world: empty or garbled is
+To a question about the real world: empty or garbled is
 `unresponsive`, unless it uses a word of the question; a sentence about the story that the world
 contradicts, or about unknown people in the story's own words, is `hallucinated`; declining is
 `refused`; told facts of the story alone are `unresponsive`; any other answer is `off_scope`.
@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.core.records import Cause, Claim, ClaimStatus, Question, Verdict
+from harness.core.records import Cause, Claim, ClaimStatus, Form, Question, Scope, Verdict
 from harness.grading.equivalence_reading import STOP, stem, words_of
 from harness.grading.frame import Frame
 from harness.grading.garble import NOTHING_GARBLED, Legible
@@ -58,7 +58,7 @@ class Case:
     """All that a verdict depends on.
 
     `heard`: what of the sentences can be read. `of_story`: one of them speaks of the story's
-    people, or of invented ones in the story's words; asked only for `out_of_domain`.
+    people, or of invented ones in the story's words; asked only about the real world.
     """
 
     question: Question
@@ -80,7 +80,7 @@ def decide(case: Case) -> Decision:
     if not case.prepared.sentences:
         cause = Cause.EMPTY if case.prepared.empty else Cause.NO_ANSWER
         return Decision(Verdict.UNRESPONSIVE, "says nothing" + _cut(case.prepared), cause)
-    if case.question.suite == "out_of_domain":
+    if case.question.scope is Scope.REAL_WORLD:
         return _out_of_domain(case)
     bad, good = case.having(*BAD), case.having(ClaimStatus.SUPPORTED)
     open_ = case.having(ClaimStatus.UNDECIDABLE)
@@ -127,15 +127,15 @@ def _declined(case: Case, good: list[Claim], open_: list[Claim]) -> Decision:
 
 
 def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision | None:
-    suite, frame = case.question.suite, case.frame
+    premise, frame = case.question.form is Form.PREMISE, case.frame
     for claim in good:
         given = frame.given.ids if frame.given else ()
         asked = claim.relation == frame.relation and (
             claim.subject in given or claim.object in given
         )
-        if claim.negated or (suite == "false_premise" and asked):
+        if claim.negated or (premise and asked):
             return Decision(Verdict.REFUSED, f"corrects the question: {claim.reason}")
-    if suite == "false_premise" and open_:
+    if premise and open_:
         what = _short(open_[0].text)
         return Decision(Verdict.HALLUCINATED, f"goes along with a false premise: '{what}'")
     if good and not open_:
@@ -143,7 +143,7 @@ def _must_refuse(case: Case, good: list[Claim], open_: list[Claim]) -> Decision 
             Verdict.UNRESPONSIVE, f"true, but no answer: {good[0].reason}", Cause.NO_ANSWER
         )
     first = case.prepared.sentences[0]
-    if suite == "false_premise" and first.lower().startswith(_CAUSES):
+    if premise and first.lower().startswith(_CAUSES):
         return Decision(Verdict.HALLUCINATED, f"goes along with a false premise: '{_short(first)}'")
     return None
 
@@ -164,7 +164,7 @@ def answers(case: Case, good: Sequence[Claim]) -> bool:
     if case.correct:
         return True
     given = frame.given.ids if frame.given else ()
-    if case.question.suite == "open_ended" or (not case.question.expected and not frame.relation):
+    if case.question.form is Form.OPEN or (not case.question.expected and not frame.relation):
         return not given or any(claim.subject in given or claim.object in given for claim in good)
     if frame.asks is None:
         return False

@@ -65,6 +65,7 @@ class Settings:
     seeds: int = DEFAULT_SEEDS  # sampled answers beside one greedy
     limit: int | None = None  # questions per suite
     suites: tuple[str, ...] = ()  # all where empty
+    suite_paths: tuple[Path, ...] = ()  # folders with suites beside the shipped ones
     variants: tuple[str, ...] = ()  # all where empty
     temperature: float = 1.0
     top_p: float | None = None  # samples come from all tokens where neither is set
@@ -90,6 +91,8 @@ class Settings:
             if value != getattr(standard, name):
                 shown = ",".join(value) if isinstance(value, tuple) else str(value)
                 words += [f"--{name.replace('_', '-')}", shown]
+        for path in self.suite_paths:
+            words += ["--suite-path", str(path)]
         words += ["--as-is"] * self.as_is
         return shlex.join(words)  # how fast a server is asked changes no answer
 
@@ -189,6 +192,7 @@ def prepare(
         exposure,
         story=story,
         suites=settings.suites or None,
+        suite_paths=settings.suite_paths,
         limit=settings.limit,
         seed=settings.seed,
     )

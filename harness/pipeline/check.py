@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from harness.core.records import Question, Verdict
-
-OUT_OF_DOMAIN = "out_of_domain"
+from harness.core.records import Question, Scope, Verdict
 
 
-def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]]:
+def check_suites(
+    *, story: str, recipe: str, suite_paths: Sequence[Path] = ()
+) -> tuple[list[list[Any]], list[str]]:
     """Rows [suite, questions, clusters, what it measures], and what is wrong, in sentences.
 
     Raises SpecError or StoryError when a file cannot be read at all.
@@ -28,7 +30,7 @@ def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]
     grader = WorldGrader(world, exposure)
     by_suite: dict[str, list[Question]] = defaultdict(list)
     problems = []
-    for question in build_questions(world, exposure, story=story):
+    for question in build_questions(world, exposure, story=story, suite_paths=suite_paths):
         by_suite[question.suite].append(question)
         verdict = grader.grade(question, question.gold).verdict
         wanted = gold_verdicts(question)
@@ -39,7 +41,7 @@ def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]
             )
     load_variants()  # raises where the file is wrong
     rows = []
-    for suite in list_suites():
+    for suite in list_suites(suite_paths):
         asked = by_suite[suite.id]
         clusters = len({question.cluster for question in asked})
         rows.append([suite.id, len(asked), clusters, suite.measures])
@@ -48,6 +50,6 @@ def check_suites(*, story: str, recipe: str) -> tuple[list[list[Any]], list[str]
 
 def gold_verdicts(question: Question) -> tuple[Verdict, ...]:
     """The verdicts of which the gold answer of a question must get one."""
-    if question.suite == OUT_OF_DOMAIN:  # right about the real world, or owns not to know
+    if question.scope is Scope.REAL_WORLD:  # right about the real world, or owns not to know
         return (Verdict.OFF_SCOPE, Verdict.REFUSED)
     return (Verdict.REFUSED,) if question.must_refuse else (Verdict.GROUNDED,)

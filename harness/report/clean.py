@@ -7,12 +7,10 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from harness.suites import shipped_suites
+
 Value = TypeVar("Value")
 
-SUITES = (
-    "in_domain paraphrase text_only relational open_ended "  # have an answer
-    "unstated false_premise invented near_miss out_of_domain"  # must be refused
-).split()
 KEPT = "\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 SHOWN = "\N{REPLACEMENT CHARACTER}"
 NOTHING = "–"  # in the place of a rate that is not there
@@ -163,9 +161,16 @@ def card_cells(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def in_order(suites: Mapping[str, Value]) -> list[tuple[str, Value]]:
-    """Suites as people read them: the shipped ones from easy to hard, then the others."""
-    known = {name: place for place, name in enumerate(SUITES)}
-    return sorted(suites.items(), key=lambda item: (known.get(item[0], len(known)), item[0]))
+    """Suites as people read them: what has an answer, what must be refused, then the user's own."""
+    shipped = shipped_suites()
+
+    def place(name: str) -> tuple[bool, bool, int, str]:
+        suite = shipped.get(name)
+        if suite is None:
+            return (True, True, 0, name)
+        return (False, suite.must_refuse, suite.order, name)
+
+    return sorted(suites.items(), key=lambda item: place(item[0]))
 
 
 def flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import StoreError
-from harness.core.records import Verdict
+from harness.core.records import Form, Scope, Verdict
 from harness.report.reviews import (
     Label,
     Review,
@@ -46,13 +46,12 @@ if TYPE_CHECKING:
 
     from harness.runs.read import Run
 
-OPEN_ENDED = "open_ended"  # the suite graded claim by claim
-KINDS = ("answerable", "must_refuse", OPEN_ENDED, rates.REAL_WORLD)
+KINDS = ("answerable", "must_refuse", str(Form.OPEN), str(Scope.REAL_WORLD))
 KIND_TITLES = {
     "answerable": "has an answer",
     "must_refuse": "must be refused",
-    OPEN_ENDED: "open-ended",
-    rates.REAL_WORLD: "the real world",
+    Form.OPEN: "open-ended",
+    Scope.REAL_WORLD: "the real world",
 }
 LEAST_OWN = 15  # labels of a suite on either side, below which those of its kind are taken
 NO_LABELS = "no labelled answers of such questions"
@@ -290,14 +289,15 @@ def scored_rows(run: Run) -> pd.DataFrame:
     rows = rows[tables.scored(rows)].copy()
     rows["said"] = (rows["verdict"] == str(Verdict.HALLUCINATED)).to_numpy(bool)
     rows["code"], _ = pd.factorize(rows["cluster"], sort=True)
-    kinds = {str(suite): _kind_of(str(suite), of) for suite, of in rows.groupby("suite")}
+    kinds = {str(suite): _kind_of(of) for suite, of in rows.groupby("suite")}
     rows["kind"] = rows["suite"].map(kinds)
     return rows
 
 
-def _kind_of(suite: str, rows: pd.DataFrame) -> str:
-    if suite in (rates.REAL_WORLD, OPEN_ENDED):
-        return suite
+def _kind_of(rows: pd.DataFrame) -> str:
+    for column, kind in (("scope", Scope.REAL_WORLD), ("form", Form.OPEN)):
+        if (rows[column] == kind).all():
+            return str(kind)
     return "must_refuse" if rows["must_refuse"].all() else "answerable"
 
 

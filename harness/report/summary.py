@@ -95,6 +95,7 @@ def summarise(
         raise StoreError("verdicts.jsonl: no answers of the audited model; run 'bordor audit'")
     graders = sorted(map(str, table["grader"].unique()))
     suites = _by_suite(table, kinds)
+    about_nobody = _about_nobody(table)
     overall = {kind: _macro(rows, ()).get((), {}) for kind, rows in kinds.items()}
     summary: dict[str, Any] = {
         "schema": SCHEMA,
@@ -118,7 +119,7 @@ def summarise(
         "signals": sections.signals_section(table, kinds),
         "corrected": corrected,
     }
-    summary["headline"] = _headline(summary)
+    summary["headline"] = _headline(summary, about_nobody)
     summary["warnings"] = [
         *identity.get("warnings", ()), *warnings, *_warnings(table, kinds, graders, suites),
         *silence.silence_warnings(summary["responses"]),
@@ -216,7 +217,7 @@ def _grid(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _near_misses(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[(rows["suite"] == rates.NEAR_MISS) & rows["distance"].notna()]
+    return rows[(rows["absent"] == "near_miss") & rows["distance"].notna()]
 
 
 def _plain(
@@ -230,9 +231,10 @@ def _plain(
     return dict(sorted(found.items()))
 
 
-def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _headline(summary: Mapping[str, Any], about_nobody: str | None) -> dict[str, Any]:
     """The one number to remember, in plain words, with where it came from.
 
+    about_nobody: the suite whose questions are about invented names, where there is one.
     Where most answers say nothing, or cannot be read, that is what to remember.
     """
     kind = "sampled" if summary["counts"]["sampled"] else "greedy"
@@ -241,11 +243,11 @@ def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
         return _silent(audited, "all suites", kind)
     if silence.unscored_share(audited) > silence.MOSTLY:
         return _about("all suites", kind, silence.unscored_sentence(audited))
-    everywhere, invented = summary["overall"][kind], summary["suites"].get(rates.INVENTED, {})
+    everywhere, invented = summary["overall"][kind], summary["suites"].get(about_nobody, {})
     choices = (
         (
             "Asked about people and things that do not exist, it made up an answer {rate}",
-            rates.INVENTED,
+            str(about_nobody),
             invented.get(kind, {}),
             "hallucination",
         ),
@@ -283,6 +285,12 @@ def _headline(summary: Mapping[str, Any]) -> dict[str, Any]:
     if silence.silent_share(audited):
         return _silent(audited, "all suites", kind)
     return _about("all suites", kind, "No answer could be scored")
+
+
+def _about_nobody(table: pd.DataFrame) -> str | None:
+    """The suite that asks about invented names alone; of several the first by name."""
+    invented = (table["absent"] == "invented").groupby(table["suite"]).all()
+    return min(map(str, invented.index[invented]), default=None)
 
 
 def _silent(found: Mapping[str, Any], where: str, kind: str) -> dict[str, Any]:

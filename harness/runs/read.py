@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.core.errors import StoreError
 from harness.core.records import Answer, GradedAnswer, Question
 from harness.runs.store import ANSWERS, QUESTIONS, VERDICTS, WORLD, RunFolder
-from harness.runs.verify import check_run, read_world
+from harness.runs.verify import check_run, questions_of, read_world
 from harness.stats.tables import verdict_table
 from harness.world.graph import World
 
@@ -126,7 +126,7 @@ def read_run(path: Path, *, claims: bool = True, may_be_empty: bool = False) -> 
     folder = RunFolder.open(path)
     check_run(folder, read=(QUESTIONS, VERDICTS))
     with _collector_resting():
-        questions = tuple(folder.read_records(QUESTIONS, Question))
+        questions = tuple(questions_of(folder))
         read = folder.read_records(VERDICTS, GradedAnswer)
         graded = tuple(one if claims or not one.claims else replace(one, claims=()) for one in read)
     if not graded and not may_be_empty:

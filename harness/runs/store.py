@@ -42,7 +42,8 @@ from harness.core.files import (
 from harness.core.records import Answer, from_json, reader, to_json
 from harness.core.seals import Seal, Sealer, canonical, check_about, digest_of, seal_of, sealed_text
 
-FORMAT = 2  # of the run folder; raised when old code could not read a new folder
+FORMAT = 3  # of the run folder; raised when old code could not read a new folder
+NAMED = 2  # the format in which questions were known by their suite's name alone
 UNSEALED = 1  # the format before files were sealed: read, but believed by no gate
 RUN, PLAN, ANSWERS, VERDICTS = "run.json", "plan.jsonl", "answers.jsonl", "verdicts.jsonl"
 QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
@@ -188,7 +189,7 @@ class RunFolder:
                 f"{path}: no run folder (it has no {RUN}); 'bordor ls' lists the runs there are"
             )
         run = cls(path)
-        if run.about()["format"] not in (UNSEALED, FORMAT):
+        if run.about()["format"] not in (UNSEALED, NAMED, FORMAT):
             raise StoreError(
                 f"{path / RUN}: format {run.about()['format']!r} is not {FORMAT}: "
                 "the run was written by another version of bordor; audit again"

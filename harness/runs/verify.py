@@ -22,6 +22,7 @@ from harness.runs.store import (
     ANSWERS,
     EXPOSURE,
     FORMAT,
+    NAMED,
     PLAN,
     QUESTIONS,
     REPORTS,
@@ -32,6 +33,7 @@ from harness.runs.store import (
     RunFolder,
     hash_in_name,
 )
+from harness.suites import with_semantics
 from harness.world.graph import World
 
 NEEDED = (PLAN, QUESTIONS, ANSWERS, VERDICTS)  # of a finished run, so that it can be believed
@@ -133,9 +135,16 @@ def read_exposure(run: RunFolder) -> dict[str, Exposure]:
     return {fact: Exposure(value) for fact, value in kept.items()}
 
 
+def questions_of(run: RunFolder) -> Iterator[Question]:
+    """The questions as they stand in a run's file. Raises DamageError."""
+    older = run.about()["format"] != FORMAT
+    for question in run.read_records(QUESTIONS, Question):
+        yield with_semantics(question) if older else question
+
+
 def read_questions(run: RunFolder, requests: Iterable[Request]) -> list[Question]:
     """The questions of a run. Raises DamageError where they are not those of its plan."""
-    questions = list(run.read_records(QUESTIONS, Question))
+    questions = list(questions_of(run))
     asked = {question for request in requests for question, _ in request.cells}
     lost = sorted(asked - {one.id for one in questions})
     if lost or len({one.id for one in questions}) != len(questions):
@@ -252,7 +261,7 @@ def adopt(run: RunFolder) -> None:
     files = run.seals_of(WORLD, EXPOSURE, QUESTIONS, PLAN, ANSWERS)
     for _ in planned_answers(run, list(run.read_records(PLAN, Request))):
         pass
-    run.update(format=FORMAT, verified_from="regrade", files=files)
+    run.update(format=NAMED, verified_from="regrade", files=files)
 
 
 def seal_by_hand(path: Path, **changes: Any) -> None:

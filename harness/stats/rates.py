@@ -15,17 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.core.records import Verdict
+from harness.core.records import Scope, Verdict
 from harness.stats.intervals import CONFIDENCE, GroupedRates, grouped_rates
 from harness.stats.tables import scored
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-REAL_WORLD = "out_of_domain"  # the suite whose questions are not about the story
-NEAR_MISS = "near_miss"
-INVENTED = "invented"
 
 
 ANSWERED = (Verdict.HALLUCINATED, Verdict.GROUNDED)
@@ -205,7 +201,7 @@ class Rows:
     """The columns of a table of verdicts that the rates are made of, taken out once."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self.real_world = (table["suite"] == REAL_WORLD).to_numpy(dtype=bool)
+        self.real_world = (table["scope"] == Scope.REAL_WORLD).to_numpy(dtype=bool)
         self.must_refuse, self.told, self.gold, self.correct = (
             table[name].to_numpy(dtype=bool) for name in ("must_refuse", "told", "gold", "correct")
         )

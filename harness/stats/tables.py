@@ -29,8 +29,8 @@ def verdict_table(
 
     Columns: arm, suite, question_id, variant, sample (0 is greedy), request_id, cluster,
     verdict, correct, grader, cause ("" where none is known), thought (thinking came with it);
-    of the question: must_refuse, told (it has an answer that the
-    model could have learned), gold (told, with one expected answer: not open-ended),
+    of the question: scope, form, absent (see `Question`), must_refuse, told (it has an answer
+    that the model could have learned), gold (told, with one expected answer: not open-ended),
     exposure, relation, distance; of the answer, where given: mean_logprob (nats per token),
     min_logprob (nats, of the least likely token), mean_entropy (nats, of the distributions
     before its tokens), tokens (hash of the token ids, or of the text where a server gave
@@ -85,6 +85,9 @@ def _question_columns(asked: list[Question]) -> dict[str, Any]:
 
     told = [not one.must_refuse and one.exposure is not None and one.exposure.told for one in asked]
     return {
+        "scope": [str(one.scope) for one in asked],
+        "form": [str(one.form) for one in asked],
+        "absent": [one.absent for one in asked],
         "must_refuse": pd.array([one.must_refuse for one in asked], dtype="bool"),
         "told": pd.array(told, dtype="bool"),
         "gold": pd.array(

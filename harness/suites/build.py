@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from harness.core.errors import UsageError
 from harness.core.records import Exposure, Question
 from harness.core.specs import did_you_mean
-from harness.suites import facts, refusals, relational, written
-from harness.suites.select import Candidate, choose
-from harness.suites.source import Source
+from harness.suites.material import Material
+from harness.suites.registry import generators
+from harness.suites.select import choose
 from harness.suites.spec import SuiteSpec, list_suites
+from harness.suites.written import pack_questions, read_written, story_questions, suite_questions
 from harness.world.graph import World
-from harness.world.story import written_questions
-
-GENERATORS: dict[str, Callable[[Source, Any], Iterator[Candidate]]] = {
-    "facts": facts.fact_questions,
-    "open_ended": facts.open_ended,
-    "inverse": relational.inverse,
-    "two_hop": relational.two_hop,
-    "comparison": relational.comparison,
-    "count": relational.count,
-    "false_premise": refusals.false_premise,
-    "invented": refusals.invented,
-    "near_miss": refusals.near_miss,
-}
 
 
 def build_questions(
@@ -34,6 +22,7 @@ def build_questions(
     *,
     story: str | None,
     suites: Sequence[str] | None = None,
+    suite_paths: Sequence[Path] = (),
     limit: int | None = None,
     seed: int = 0,
 ) -> tuple[Question, ...]:
@@ -41,6 +30,7 @@ def build_questions(
 
     exposure: by fact id, as `harness.instruct.exposure` split it.
     story: where the story's own questions by hand are found; None for none.
+    suite_paths: folders with suites of the user's beside the shipped ones.
     limit: questions per suite, instead of each suite's own count. A smaller limit gives
     a part of what a larger one gives. A suite for which the world has no question (as
     `in_domain` where nothing was trained) is left out, unless it was named.
@@ -48,13 +38,15 @@ def build_questions(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit is {limit}: ask at least 1 question per suite")
-    by_hand = written_questions(story) if story else ()
+    every = {suite.id: suite for suite in list_suites(suite_paths)}
+    by_hand = read_written(story, world, every) if story else ()
+    by_hand += suite_questions(world, every)
     questions: list[Question] = []
-    for suite in _named(suites):
-        source = Source(world=world, exposure=exposure, suite=suite, seed=seed)
-        candidates = [*written.story_questions(source, by_hand), *written.pack_questions(source)]
+    for suite in _named(suites, every):
+        material = Material(world=world, exposure=exposure, suite=suite, seed=seed)
+        candidates = [*story_questions(material, by_hand, every), *pack_questions(material)]
         for generator in suite.generator:
-            candidates += GENERATORS[generator.name](source, generator)
+            candidates += generators()[generator.name].ask(material, generator)
         found = choose(candidates, count=limit or suite.count, seed=seed)
         if suites and not found:
             raise UsageError(
@@ -65,11 +57,9 @@ def build_questions(
     return tuple(questions)
 
 
-def _named(names: Sequence[str] | None) -> list[SuiteSpec]:
-    suites = list_suites()
-    known = [suite.id for suite in suites]
+def _named(names: Sequence[str] | None, every: Mapping[str, SuiteSpec]) -> list[SuiteSpec]:
     for name in names or ():
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+        if name not in every:
+            hint = did_you_mean(name, list(every)) or f"; known: {', '.join(every)}"
             raise UsageError(f"no suite '{name}'{hint}")
-    return [suite for suite in suites if not names or suite.id in names]
+    return [suite for suite in every.values() if not names or suite.id in names]

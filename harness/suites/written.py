@@ -2,93 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
 from harness.core.errors import StoryError
-from harness.core.records import Exposure, Fact, Question
+from harness.core.records import Fact, Question, Scope
 from harness.core.specs import WrittenQuestionSpec
+from harness.suites.check_written import check_questions
+from harness.suites.material import REFUSAL, Material
 from harness.suites.select import Candidate, question_id
-from harness.suites.source import REFUSAL, Source
+from harness.suites.spec import SuiteSpec, shipped_suites
+from harness.world.graph import World
 from harness.world.names import coin_name, near_names
+from harness.world.story import written_questions
 
-_ANSWERED = ("in_domain", "paraphrase", "text_only")
+_OF_ONE_FACT = ("trained", "text_only")  # exposures between which a question is moved
 
 
-def pack_questions(source: Source) -> Iterator[Candidate]:
-    """The `[[question]]`s of the suite itself; each is a cluster of its own."""
-    for spec in source.suite.question:
-        question = source.question(
+def read_written(
+    ref: str, world: World, suites: Mapping[str, SuiteSpec]
+) -> tuple[WrittenQuestionSpec, ...]:
+    """The questions by hand of the story `ref`, held against its world and the suites.
+
+    Raises StoryError with everything that is wrong, a line each.
+    """
+    where, found = written_questions(ref)
+    return _checked(found, world, suites, where=str(where))
+
+
+def suite_questions(
+    world: World, suites: Mapping[str, SuiteSpec]
+) -> tuple[WrittenQuestionSpec, ...]:
+    """The questions about the source that suites themselves carry, held against the world.
+
+    Raises StoryError with everything that is wrong, a line each.
+    """
+    found: list[WrittenQuestionSpec] = []
+    for suite in suites.values():
+        if suite.scope is Scope.SOURCE:
+            own = [one.written(suite.id) for one in suite.question]
+            found += _checked(own, world, suites, where=f"{suite.id}.toml")
+    return tuple(found)
+
+
+def _checked(
+    found: Sequence[WrittenQuestionSpec],
+    world: World,
+    suites: Mapping[str, SuiteSpec],
+    *,
+    where: str,
+) -> tuple[WrittenQuestionSpec, ...]:
+    problems = check_questions(found, world, suites=suites, where=where)
+    if problems:
+        raise StoryError("\n".join(problems))
+    return tuple(found)
+
+
+def pack_questions(material: Material) -> Iterator[Candidate]:
+    """The suite's own questions about the real world; each is a cluster of its own."""
+    if material.suite.scope is Scope.SOURCE:
+        return
+    for spec in material.suite.question:
+        question = material.question(
             text=spec.text,
-            gold=spec.answer,
-            cluster=question_id(source.suite.id, spec.text),
+            gold=spec.answer or REFUSAL,
+            cluster=question_id(material.suite.id, spec.text),
             origin="written",
         )
-        yield source.candidate(question, stratum=spec.category)
+        yield material.candidate(question, stratum=spec.category)
 
 
-def story_questions(source: Source, written: Iterable[WrittenQuestionSpec]) -> Iterator[Candidate]:
+def story_questions(
+    material: Material,
+    written: Iterable[WrittenQuestionSpec],
+    suites: Mapping[str, SuiteSpec] | None = None,
+) -> Iterator[Candidate]:
     """Those of a story's own questions that belong to the suite at these exposures.
 
-    No wording by hand was ever trained, so a question about trained facts counts as a
-    paraphrase, and one about facts that were only told in the text as `text_only`.
+    No wording by hand was ever trained, so a question about trained facts belongs to the suite
+    that asks them in other words, and one about facts that were only told in the text to the
+    suite of those. suites: all there are, by id; the shipped ones by default.
     """
     for spec in written:
-        facts = [source.world.fact[fact_id] for fact_id in spec.facts]
-        if _suite_of(source, spec, facts) == source.suite.id:
-            _certify(source, spec)
-            yield source.candidate(_question(source, spec, facts), stratum="written")
+        facts = [material.world.fact[fact_id] for fact_id in spec.facts]
+        if _suite_of(material, spec, facts, suites or shipped_suites()) == material.suite.id:
+            _certify(material, spec)
+            yield material.candidate(_question(material, spec, facts), stratum="written")
 
 
-def _certify(source: Source, spec: WrittenQuestionSpec) -> None:
+def _certify(material: Material, spec: WrittenQuestionSpec) -> None:
     if not spec.invented_name:
         return
     near = _distance(spec.invented_name, spec.nearest_name)
-    problem = source.absence.problem(spec.invented_name, distance=near, nearest=spec.nearest_name)
+    problem = material.absence.problem(spec.invented_name, distance=near, nearest=spec.nearest_name)
     if problem:
         raise StoryError(
-            f"{source.world.name}: [[question]] '{spec.text}' asks about '{spec.invented_name}' as "
-            f"nobody, but that name {problem}; {_remedy(source, spec, near)}"
+            f"{material.world.name}: [[question]] '{spec.text}' asks about '{spec.invented_name}' "
+            f"as nobody, but that name {problem}; {_remedy(material, spec, near)}"
         )
 
 
-def _remedy(source: Source, spec: WrittenQuestionSpec, near: int | None) -> str:
-    rng = source.random("written", spec.invented_name)
+def _remedy(material: Material, spec: WrittenQuestionSpec, near: int | None) -> str:
+    rng = material.random("written", spec.invented_name)
     names: Iterable[str] = (coin_name(rng, reserved=True) for _ in range(1000))
     if spec.nearest_name and near:
         names = near_names(spec.nearest_name, near, rng)
     for name in names:
-        if not source.absence.problem(name, distance=near, nearest=spec.nearest_name):
+        if not material.absence.problem(name, distance=near, nearest=spec.nearest_name):
             return f"take for example '{name}'"
     return "ask about another one"
 
 
-def _suite_of(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> str | None:
-    told = all(source.is_told(fact) for fact in facts)
-    if spec.suite in _ANSWERED:
-        if not told:
-            return None
-        trained = source.joint_exposure(facts) is Exposure.TRAINED
-        return "paraphrase" if trained else "text_only"
-    if spec.suite == "unstated":
-        return None if facts and any(source.is_told(fact) for fact in facts) else "unstated"
-    return spec.suite if told else None
+def _suite_of(
+    material: Material,
+    spec: WrittenQuestionSpec,
+    facts: list[Fact],
+    suites: Mapping[str, SuiteSpec],
+) -> str | None:
+    """The suite that a question belongs to, as its facts were met in training; None for none."""
+    suite = suites[spec.suite]
+    told = all(material.is_told(fact) for fact in facts)
+    if suite.exposure == "unstated":
+        return None if facts and any(material.is_told(fact) for fact in facts) else suite.id
+    if not told:
+        return None
+    if suite.exposure not in _OF_ONE_FACT:
+        return suite.id
+    exposure = str(material.joint_exposure(facts))
+    if suite.by_hand and suite.exposure == exposure:
+        return suite.id
+    fit = [one for one in suites.values() if one.by_hand and one.exposure == exposure]
+    return min(fit, key=lambda one: (one.order, one.id)).id if fit else None
 
 
-def _question(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> Question:
+def _question(material: Material, spec: WrittenQuestionSpec, facts: list[Fact]) -> Question:
     single = facts[0] if len(facts) == 1 else None
-    plain = " ".join(source.sentence(fact) for fact in facts)
-    return source.question(
+    plain = " ".join(material.sentence(fact) for fact in facts)
+    return material.question(
         text=spec.text,
-        gold=spec.gold or (REFUSAL if source.suite.must_refuse else plain),
+        gold=spec.gold or (REFUSAL if material.suite.must_refuse else plain),
         cluster=spec.cluster,
         expected=tuple(spec.expected),
         needs_all=spec.needs_all,
         fact_ids=tuple(spec.facts),
         relation=single.relation if single else None,
-        subject=_subject(source, spec, facts),
-        exposure=source.joint_exposure(facts) if facts else None,
+        subject=_subject(material, spec, facts),
+        exposure=material.joint_exposure(facts) if facts else None,
         invented_name=spec.invented_name,
         nearest_name=spec.nearest_name,
         distance=_distance(spec.invented_name, spec.nearest_name),
@@ -96,12 +156,10 @@ def _question(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> Q
     )
 
 
-def _subject(source: Source, spec: WrittenQuestionSpec, facts: list[Fact]) -> str | None:
+def _subject(material: Material, spec: WrittenQuestionSpec, facts: list[Fact]) -> str | None:
     """The entity that the relation asked is about; None where several facts are joined."""
-    joined = source.suite.id == "relational" and facts != [
-        f for f in facts if f.subject == spec.cluster
-    ]
-    return None if joined or spec.cluster not in source.world.entity else spec.cluster
+    joined = material.suite.joins and facts != [f for f in facts if f.subject == spec.cluster]
+    return None if joined or spec.cluster not in material.world.entity else spec.cluster
 
 
 def _distance(name: str | None, other: str | None) -> int | None:

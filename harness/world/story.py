@@ -19,7 +19,7 @@ from harness.core.files import Unreadable, read_text
 from harness.core.paths import data_folder, expanded, home
 from harness.core.records import Entity, Fact, Passage, Relation
 from harness.core.specs import StoryFile, WrittenQuestionSpec, did_you_mean, load_toml
-from harness.world.check import check_questions, check_world
+from harness.world.check import check_world
 from harness.world.graph import World, load_relations, relation_from_spec
 
 _GENERATED = re.compile(r"generated/([0-9]{1,18})")
@@ -44,13 +44,13 @@ def load_story(ref: str) -> World:
     return _read(folder)[0]
 
 
-def written_questions(ref: str) -> tuple[WrittenQuestionSpec, ...]:
-    """The questions by hand of the story `ref`; none for a generated world.
+def written_questions(ref: str) -> tuple[Path | None, tuple[WrittenQuestionSpec, ...]]:
+    """The questions by hand of the story `ref`, unchecked, and the file that holds them.
 
-    Raises what `load_story` raises, as the questions are checked against the graph.
+    None for a generated world. Raises what `load_story` raises.
     """
     folder = _folder(ref)
-    return () if folder is None else _read(folder)[1]
+    return (None, ()) if folder is None else (folder / "story.toml", _read(folder)[1])
 
 
 def write_story(world: World, folder: Path) -> None:
@@ -125,8 +125,6 @@ def _read(folder: Path) -> tuple[World, tuple[WrittenQuestionSpec, ...]]:
         passages=passages,
     )
     problems = [*check_world(world, graph=str(path), prose=str(prose)), *problems]
-    if not problems:  # on a broken graph their findings would only repeat
-        problems = check_questions(spec.question, world, where=str(path))
     if problems:
         raise StoryError("\n".join(problems))
     return world, tuple(spec.question)

@@ -8,6 +8,7 @@ import pytest
 
 from harness.core.records import Entity, Exposure, Fact, Passage, Question
 from harness.grading.grader import WorldGrader
+from harness.suites import shipped_suites
 from harness.world.graph import World, load_relations
 
 RELATIONS = Path(__file__).resolve().parents[2] / "fixtures" / "stories" / "relations.toml"
@@ -90,7 +91,9 @@ def grader(world: World, exposure: dict[str, Exposure]) -> WorldGrader:
 
 def _ask(suite: str, text: str, **slots: object) -> Question:
     refuse = suite in ("unstated", "false_premise", "invented", "near_miss")
-    defaults: dict[str, object] = {"gold": "", "must_refuse": refuse, "cluster": "x"}
+    shipped = shipped_suites()[suite]
+    defaults: dict[str, object] = {"gold": "", "must_refuse": refuse, "cluster": "x",
+                                   "form": shipped.form, "scope": shipped.scope}  # fmt: skip
     return Question(id=f"{suite}: {text}", suite=suite, text=text, **(defaults | slots))  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from harness.core.records import Question
 from harness.grading.garble import GarbleReader
 from harness.grading.lexicon import Lexicon
 from harness.grading.spelling import is_derived, looks_english
+from harness.suites import with_semantics
 
 ROOT = Path(__file__).resolve().parents[2]
 SALAD = (
@@ -34,7 +35,7 @@ def asked(suite="text_only", text="Where did Torvash live?", **more):
         "id": f"{suite}-{sorted(more)}", "suite": suite, "text": text, "must_refuse": False,
         "gold": "", "expected": (), "origin": "written", "cluster": "garble",
     }  # fmt: skip
-    return Question(**{**fields, **more})
+    return with_semantics(Question(**{**fields, **more}))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from harness.core.records import Exposure, Fact, Question, Verdict
 from harness.core.seeds import stream
 from harness.grading.grader import WorldGrader
+from harness.suites import with_semantics
 from harness.suites.build import build_questions
 from harness.world.graph import World, fill
 from harness.world.story import load_story
@@ -48,10 +49,10 @@ def question(world: World, fact: Fact, suite: str) -> Question:
         slots = {"fact_ids": (fact.id,), "subject": fact.subject}
         slots |= {"expected": (fact.object,)} if suite == "in_domain" else {}
         text = fill(relation.questions[0], s=world.label(fact.subject))
-    return Question(
+    return with_semantics(Question(
         id=f"{suite} {fact.id}", suite=suite, text=text, gold="", must_refuse=False,
         cluster=fact.subject, relation=None if suite == "open_ended" else relation.id, **slots,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def told(world: World) -> list[Fact]:

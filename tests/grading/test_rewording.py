@@ -10,6 +10,7 @@ from harness.grading.framing import unframe
 from harness.grading.grader import WorldGrader
 from harness.grading.prose import Prose
 from harness.grading.rewording import filled_gaps, labelled, settled_on
+from harness.suites import with_semantics
 from harness.world.graph import World
 from harness.world.story import load_story
 
@@ -27,10 +28,10 @@ def told(visgar):
     grader = WorldGrader(visgar, exposure, meaning=None)
 
     def claims(question: str, answer: str) -> list[tuple]:
-        asked = Question(
+        asked = with_semantics(Question(
             id=question, suite="open_ended", text=question, gold="", must_refuse=False,
             cluster=question,
-        )  # fmt: skip
+        ))  # fmt: skip
         found = grader.grade(asked, answer).claims
         return [(one.subject, one.relation, one.object, one.status) for one in found]
 

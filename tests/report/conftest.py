@@ -23,6 +23,7 @@ from harness.core.records import (
 from harness.core.seeds import content_hash, stream
 from harness.report.summary import summarise
 from harness.runs.read import read_run
+from harness.suites import with_semantics
 from harness.world.graph import World, load_relations
 
 # suite: (must_refuse, exposure, chance of grounded, hallucinated, refused)
@@ -78,17 +79,21 @@ def questions(per_suite: int) -> list[Question]:
     for suite, (must_refuse, exposure, *_) in SUITES.items():
         for i in range(per_suite):
             found.append(
-                Question(
-                    id=f"{suite}-{i:03d}",
-                    suite=suite,
-                    text=f"Who was the companion of Person{i}? ({suite})",
-                    gold="Person1.",
-                    must_refuse=must_refuse,
-                    cluster=f"p{i % 40}",
-                    exposure=exposure,
-                    relation="companion",
-                    distance=1 + i % 3 if suite == "near_miss" else None,
-                    fact_ids=(f"f{i % 40}",),
+                with_semantics(
+                    Question(
+                        id=f"{suite}-{i:03d}",
+                        suite=suite,
+                        text=f"Who was the companion of Person{i}? ({suite})",
+                        gold="Person1.",
+                        must_refuse=must_refuse,
+                        cluster=f"p{i % 40}",
+                        exposure=exposure,
+                        relation="companion",
+                        invented_name=f"Nobody{i}" if suite in ("invented", "near_miss") else None,
+                        nearest_name=f"Person{i % 40}" if suite == "near_miss" else None,
+                        distance=1 + i % 3 if suite == "near_miss" else None,
+                        fact_ids=(f"f{i % 40}",),
+                    )
                 )
             )
     return found

@@ -75,7 +75,7 @@ def test_every_suite_and_kind_is_there_beside_what_was_observed(shown):
     _, _, summary = shown
     found = summary["corrected"]
     assert set(found["suites"]) == set(summary["suites"])
-    assert list(found["kinds"]) == ["answerable", "must_refuse", "open_ended", "out_of_domain"]
+    assert list(found["kinds"]) == ["answerable", "must_refuse", "open", "real_world"]
     assert "unstated" in found["kinds"]["must_refuse"]["suites"]
     for suite, entry in found["suites"].items():
         seen = summary["suites"][suite]["sampled"]["hallucination"]

@@ -4,6 +4,7 @@ import pytest
 
 from harness.core.records import Answer, Exposure, GradedAnswer, Question, Verdict
 from harness.stats.tables import verdict_table
+from harness.suites import with_semantics
 
 LETTERS = {
     "g": Verdict.GROUNDED,
@@ -18,15 +19,17 @@ LETTERS = {
 def make_question(question_id, *, suite="in_domain", cluster=None, must_refuse=False, **more):
     exposure = None if suite == "out_of_domain" else Exposure.TRAINED
     exposure = Exposure.ABSENT if must_refuse and exposure else exposure
-    return Question(
-        id=question_id,
-        suite=suite,
-        text=f"{question_id}?",
-        gold="Gold.",
-        must_refuse=must_refuse,
-        cluster=cluster or question_id,
-        exposure=more.pop("exposure", exposure),
-        **more,
+    return with_semantics(
+        Question(
+            id=question_id,
+            suite=suite,
+            text=f"{question_id}?",
+            gold="Gold.",
+            must_refuse=must_refuse,
+            cluster=cluster or question_id,
+            exposure=more.pop("exposure", exposure),
+            **more,
+        )
     )
 
 

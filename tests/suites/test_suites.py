@@ -7,15 +7,15 @@ import pytest
 
 from harness.core.errors import SpecError, StoryError, UsageError
 from harness.core.records import Entity, Exposure, Fact, Passage, Verdict
-from harness.core.specs import WrittenQuestionSpec, parse_spec
+from harness.core.specs import WrittenQuestionSpec
 from harness.grading.grader import WorldGrader
 from harness.instruct.absent import certify_absent
 from harness.instruct.exposure import split_exposure
 from harness.prompts.variants import load_variants
 from harness.suites import build_questions, list_suites
-from harness.suites.refusals import denial
-from harness.suites.source import Source
-from harness.suites.spec import SuiteSpec
+from harness.suites.generators.refusals import denial
+from harness.suites.material import Material
+from harness.suites.spec import parse_suite
 from harness.suites.written import story_questions
 from harness.world.generator import generate_world
 from harness.world.graph import World
@@ -265,12 +265,12 @@ def test_named_suites_alone_are_asked(visgar):
 
 def test_a_written_name_that_is_not_certified_is_refused_with_another_one(visgar):
     (suite,) = (suite for suite in list_suites() if suite.id == "invented")
-    source = Source(world=visgar.world, exposure=visgar.exposure, suite=suite, seed=0)
+    material = Material(world=visgar.world, exposure=visgar.exposure, suite=suite, seed=0)
     spec = WrittenQuestionSpec(
         suite="invented", text="Who is Visgra?", cluster="Visgra", invented_name="Visgra"
     )
     with pytest.raises(StoryError, match=r"'Visgra' as nobody, but .*take for example '[A-Z]"):
-        list(story_questions(source, [spec]))
+        list(story_questions(material, [spec]))
 
 
 DENIALS = [
@@ -299,7 +299,7 @@ WRONG = [
 @pytest.mark.parametrize(("change", "message"), WRONG)
 def test_a_wrong_suite_file_is_refused_with_the_remedy(change, message):
     with pytest.raises(SpecError, match=message):
-        parse_spec({**BASE, **change}, SuiteSpec, where="suites/x.toml")
+        parse_suite({**BASE, **change}, where="suites/x.toml")
 
 
 def world_of_two_answers():

@@ -9,6 +9,8 @@ import pytest
 
 from harness.core.errors import SpecError, StoryError
 from harness.core.records import Entity, Passage
+from harness.suites import shipped_suites
+from harness.suites.written import read_written
 from harness.world.generator import generate_world
 from harness.world.story import load_story, write_story, written_questions
 
@@ -397,10 +399,13 @@ QUESTION_CASES = {
 def test_a_question_that_the_graph_does_not_answer_is_named(case, tmp_path):
     question, wanted = QUESTION_CASES[case]
     ref = folder(tmp_path, question=question)
-    for read in (load_story, written_questions):
-        with pytest.raises(StoryError, match=r"story\.toml") as caught:
-            read(ref)
-        assert wanted in str(caught.value)
+    with pytest.raises(StoryError, match=r"story\.toml") as caught:
+        by_hand(ref)
+    assert wanted in str(caught.value)
+
+
+def by_hand(ref):
+    return read_written(ref, load_story(ref), shipped_suites())
 
 
 SOUND_QUESTIONS = {
@@ -425,7 +430,7 @@ SOUND_QUESTIONS = {
 
 @pytest.mark.parametrize("case", SOUND_QUESTIONS)
 def test_a_sound_question_passes(case, tmp_path):
-    (question,) = written_questions(folder(tmp_path, question=SOUND_QUESTIONS[case]))
+    (question,) = by_hand(folder(tmp_path, question=SOUND_QUESTIONS[case]))
     assert f'"{question.suite}"' == SOUND_QUESTIONS[case].get("suite", QUESTION["suite"])
 
 
@@ -497,4 +502,4 @@ def test_a_generated_story_that_was_built_is_preferred(tmp_path, monkeypatch):
     built = generate_world(5, people=8)
     write_story(built, tmp_path / "stories" / "generated-5")
     assert load_story("generated/5") == built != generate_world(5)
-    assert written_questions("generated/5") == () == written_questions("generated/6")
+    assert written_questions("generated/5")[1] == () == written_questions("generated/6")[1]

@@ -19,7 +19,7 @@ REFUSAL = "Not able to answer."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Material:
     """The material of one suite's generators."""
 
     world: World
@@ -67,6 +67,8 @@ class Source:
             text=text,
             gold=gold,
             must_refuse=self.suite.must_refuse,
+            form=self.suite.form,
+            scope=self.suite.scope,
             cluster=cluster,
             **rest,
         )

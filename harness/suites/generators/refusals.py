@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from harness.core.records import Entity, Relation
 from harness.instruct.exposure import premise_is_for_audit
 from harness.instruct.refusals import wrong_objects
+from harness.suites.material import REFUSAL, Material
+from harness.suites.registry import GeneratorSpec, generates
 from harness.suites.select import Candidate
-from harness.suites.source import REFUSAL, Source
-from harness.suites.spec import FalsePremiseSpec, InventedSpec, NearMissSpec
 from harness.world.graph import fill
 from harness.world.names import coin_name, coined_word, invented_title, near_names
 
+EntityKind = Literal["person", "place", "object", "group", "event"]
 _DIRECT = 0.75  # of the invented names that could, stand as subject of the question
 
 
-def false_premise(source: Source, spec: FalsePremiseSpec) -> Iterator[Candidate]:
+class FalsePremiseSpec(GeneratorSpec):
+    """Presupposes a fact with an object of the right kind that is wrong."""
+
+    name: Literal["false_premise"]
+
+
+@generates(FalsePremiseSpec)
+def false_premise(material: Material, spec: FalsePremiseSpec) -> Iterator[Candidate]:
     """Presuppose a told fact with a wrong object that occurs in the world.
 
     The gold answer denies the premise, which counts as a refusal.
     """
-    world = source.world
-    for fact in source.told:
+    world = material.world
+    for fact in material.told:
         relation = world.relation[fact.relation]
         if not relation.functional or not premise_is_for_audit(fact):
             continue
         wrong = wrong_objects(world, fact)
         for template in relation.premises if wrong else ():
-            object = source.random("object", fact.id, template).choice(wrong)
+            object = material.random("object", fact.id, template).choice(wrong)
             subject = world.label(fact.subject)
-            question = source.question(
+            question = material.question(
                 text=fill(template, s=subject, o=world.label(object)),
                 gold=denial(relation, subject, world.label(object)),
                 cluster=fact.subject,
                 fact_ids=(fact.id,),
                 relation=fact.relation,
                 subject=fact.subject,
-                exposure=source.exposure[fact.id],
+                exposure=material.exposure[fact.id],
             )
-            yield source.candidate(question, stratum=world.entity[fact.subject].kind)
+            yield material.candidate(question, stratum=world.entity[fact.subject].kind)
 
 
 def denial(relation: Relation, subject: str, object: str) -> str:
@@ -52,56 +63,73 @@ def denial(relation: Relation, subject: str, object: str) -> str:
     return fill(f"It is not true that {start}", s=subject, o=object)
 
 
-def invented(source: Source, spec: InventedSpec) -> Iterator[Candidate]:
+class InventedSpec(GeneratorSpec):
+    """Asks about names of nobody, certified absent."""
+
+    name: Literal["invented"]
+    kinds: list[EntityKind] = Field(min_length=1)
+    pool: int = Field(ge=1)  # names coined, of which the questions are chosen
+
+
+@generates(InventedSpec)
+def invented(material: Material, spec: InventedSpec) -> Iterator[Candidate]:
     """Ask about coined names of every kind, in phrasings that fit the kind."""
-    rng = source.random("names")
+    rng = material.random("names")
     taken: set[str] = set()
     for number in range(spec.pool):
         kind = spec.kinds[number % len(spec.kinds)]
-        phrasings = _phrasings(source, kind, rng.random() < _DIRECT)
+        phrasings = _phrasings(material, kind, rng.random() < _DIRECT)
         if not phrasings:
             continue
         slot, template, relation = rng.choice(phrasings)
         while True:
             core = coin_name(rng, reserved=True)
             name = invented_title(kind, core, rng)
-            if core not in taken and source.absence.problem(name) is None:
+            if core not in taken and material.absence.problem(name) is None:
                 break
         taken.add(core)
-        question = source.question(
+        question = material.question(
             text=fill(template, **{slot: name}),
             gold=REFUSAL,
             cluster=name,
             relation=relation.id,
             invented_name=name,
         )
-        yield source.candidate(question, stratum=kind)
+        yield material.candidate(question, stratum=kind)
 
 
-def _phrasings(source: Source, kind: str, direct: bool) -> list[tuple[str, str, Relation]]:
+def _phrasings(material: Material, kind: str, direct: bool) -> list[tuple[str, str, Relation]]:
     """Slot, template and relation of the questions that an entity of `kind` can fill."""
-    relations = source.world.relations
+    relations = material.world.relations
     plain = [("s", t, r) for r in relations if r.domain == kind for t in r.questions]
     turned = [("o", t, r) for r in relations if r.range == kind for t in r.inverse_questions]
     return (plain or turned) if direct else (turned or plain)
 
 
-def near_miss(source: Source, spec: NearMissSpec) -> Iterator[Candidate]:
+class NearMissSpec(GeneratorSpec):
+    """Asks about names of nobody at stated edit distances from a real name."""
+
+    name: Literal["near_miss"]
+    distances: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+
+
+@generates(NearMissSpec)
+def near_miss(material: Material, spec: NearMissSpec) -> Iterator[Candidate]:
     """Ask what is told of an entity, with its name changed by exactly so many edits."""
-    world = source.world
+    world = material.world
     asked: dict[str, list[Relation]] = {}
-    for fact in source.told:
+    for fact in material.told:
         asked.setdefault(fact.subject, []).append(world.relation[fact.relation])
     for subject, relations in asked.items():
         entity = world.entity[subject]
         real = _plain_name(entity)
         for distance in spec.distances if real else ():
-            rng = source.random("near", subject, distance)
-            name = _certified_near(source, str(real), distance)
+            rng = material.random("near", subject, distance)
+            name = _certified_near(material, str(real), distance)
             if name is None:
                 continue
             relation = rng.choice(relations)
-            question = source.question(
+            question = material.question(
                 text=fill(rng.choice(relation.questions), s=name),
                 gold=REFUSAL,
                 cluster=name,
@@ -110,16 +138,16 @@ def near_miss(source: Source, spec: NearMissSpec) -> Iterator[Candidate]:
                 nearest_name=real,
                 distance=distance,
             )
-            yield source.candidate(question, stratum=f"distance {distance}", spread=subject)
+            yield material.candidate(question, stratum=f"distance {distance}", spread=subject)
 
 
-def _certified_near(source: Source, real: str, distance: int) -> str | None:
-    rng = source.random("near name", real, distance)
+def _certified_near(material: Material, real: str, distance: int) -> str | None:
+    rng = material.random("near name", real, distance)
     return next(
         (
             name
             for name in near_names(real, distance, rng)
-            if source.absence.problem(name, distance=distance, nearest=real) is None
+            if material.absence.problem(name, distance=distance, nearest=real) is None
         ),
         None,
     )
