@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -288,10 +289,12 @@ class Entailment:
     """
 
     def __init__(self, name: str) -> None:
+        # Imported on the way, it complains that a package for faster weights is missing.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         from sentence_transformers import CrossEncoder
-        from transformers.utils import logging
+        from transformers.utils.logging import disable_progress_bar
 
-        logging.disable_progress_bar()
+        disable_progress_bar()
         model_id, _, revision = name.partition("@")
         folder = expanded(name)
         if name.startswith(("/", ".", "~")) and not folder.is_dir():
@@ -306,7 +309,9 @@ class Entailment:
                 local_files_only=folder.is_dir(),
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        except (  # the library fails in ways of its own on what is no model
+            OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, TypeError
+        ) as error:  # fmt: skip
             raise ModelError(
                 f"--nli {name}: no NLI cross-encoder with safetensors can be read there "
                 f"({str(error).strip().splitlines()[0] if str(error).strip() else error!r}); name "

@@ -51,7 +51,12 @@ def pinned(out: Path) -> Path:
             f"{out / FILE}: the baseline {path} is gone; pin another with 'bordor baseline set RUN'"
         )
     with contextlib.suppress(DamageError):  # of a damaged run the gate says what is wrong
-        now = _bound(RunFolder.open(path).about())
+        try:
+            now = _bound(RunFolder.open(path).about())
+        except DamageError:
+            raise
+        except StoreError as error:
+            raise StoreError(f"{out / FILE}: {error}; {_MEND}") from None
         other = [name for name in now if name in data and data[name] != now[name]]
         if other:
             raise StoreError(

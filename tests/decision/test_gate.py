@@ -325,6 +325,14 @@ def test_a_baseline_can_be_pinned_and_shown_and_the_gate_takes_it(careful, again
     assert "gone" in gone.stderr
 
 
+def test_a_pin_that_names_no_run_is_told_with_its_file(careful, tmp_path):
+    (tmp_path / "baseline.json").write_text('{"run": "."}')
+    done = bordor("gate", careful, "--out", tmp_path)
+    assert done.exit_code == 1
+    said = " ".join(done.stderr.split())
+    assert "baseline.json: " in said and "no run folder" in said and "baseline set RUN" in said
+
+
 def test_another_run_in_the_place_of_the_pinned_one_is_told(careful, again, wild, strict, tmp_path):
     out = ("--out", tmp_path)
     here = copy(careful, tmp_path)

@@ -42,6 +42,12 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
         Encoder()
 
 
+@pytest.mark.parametrize("name", ["@file", "none/such", "/nowhere", "@"])
+def test_an_entailment_model_that_is_none_is_one_message(name):
+    with pytest.raises(ModelError, match=rf"--nli {name}: no .* name "):
+        embedding.Entailment(name)
+
+
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(embedding, "PACKAGE", "no_such_package_here")
     with pytest.raises(ModelError, match="pip install"):
