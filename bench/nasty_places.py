@@ -14,6 +14,7 @@ from harness.grading.equivalence import EquivalenceGrader
 from harness.grading.evidence import EvidenceGrader
 from harness.grading.evidence_features import parsed
 from harness.grading.grader import WorldGrader
+from harness.grading.protocol import Context
 from harness.grading.refusal import find_refusal
 from harness.grading.run_on import cut_run_on
 from harness.grading.said import said
@@ -74,7 +75,7 @@ def _world(
 
     def call(text: str) -> object:
         grader._grades.clear()
-        return grader.grade(question, text, truncated=truncated)
+        return grader.grade(question, text, Context(truncated=truncated))
 
     return call
 

@@ -45,7 +45,8 @@ from harness.core.records import Answer, Exposure, Question, Request, Verdict
 from harness.core.seeds import derive_seed
 from harness.decision.gate import decide
 from harness.decision.policy import load_policy
-from harness.grading.grader import WorldGrader, grade_run
+from harness.grading.grader import WorldGrader
+from harness.grading.of_run import grade_run
 from harness.pipeline.audit import Opened, Settings, Subject, audit, prepare
 from harness.pipeline.execute import execute
 from harness.prompts.plan import Plan, make_plan
@@ -143,14 +144,14 @@ def main() -> None:
             max_new_tokens=LONGEST, out=folder / "runs",
         )  # fmt: skip
         subject = prepare(settings, build=False, on_progress=lambda _: None, on_note=lambda _: None)
-        grader = WorldGrader(subject.world, subject.exposure)
-        texts = dict(_texts(subject.world, subject.questions, grader))
+        grader = WorldGrader(subject.source.world, subject.source.exposure)
+        texts = dict(_texts(subject.source.world, subject.questions, grader))
         asked = {question.id: question for question in subject.questions}
         left = {suite: sum(asked[i].suite == suite for i in texts) for suite in SUITES}
         print(f"questions with a text of either kind: {left} of {len(asked)} in all")
         if len(texts) != len(asked):
             raise SystemExit("some question has no text of either kind: mend _texts")
-        plan = _plan(subject.questions, subject.variants, subject.exposure)
+        plan = _plan(subject.questions, subject.variants, subject.source.exposure)
         started, cpu = time.perf_counter(), time.process_time()
         held = Held()
         for run in range(options.runs):
@@ -255,8 +256,8 @@ def _folder(
     about = {
         "command": "bench/planted.py",
         "model": name,
-        "story": subject.world.name,
-        "world": {"name": subject.world.name, "hash": subject.world.hash},
+        "story": subject.source.world.name,
+        "world": {"name": subject.source.world.name, "hash": subject.source.world.hash},
         "sampling": {"seeds": SAMPLES, "temperature": 1.0, "max_new_tokens": LONGEST},
         "identity": {"name": name},
     }
@@ -267,7 +268,7 @@ def _folder(
         backend = CutBackend(script) if script.way == "cut" else ScriptedBackend(script)
         execute(plan, backend, run)
         answers = run.read_records(ANSWERS, Answer)
-        graded = grade_run(answers, plan.requests, subject.questions, grader)
+        graded = grade_run(answers, plan.requests, subject.questions, dict.fromkeys(SUITES, grader))
         run.write_records(VERDICTS, graded)
         run.finalise()
     return run.path
@@ -326,7 +327,7 @@ def _short(
 ) -> dict[str, Estimate]:
     """The rates of one run, without a folder, by suite and, under "", the macro-average."""
     answers = ScriptedBackend(script).generate(plan.requests)
-    graded = list(grade_run(answers, plan.requests, questions, grader))
+    graded = list(grade_run(answers, plan.requests, questions, dict.fromkeys(SUITES, grader)))
     rows = sampled(verdict_table(graded, questions, answers))
     keys, rates = rates_by(rows, ["suite"], metrics=HALLUCINATION)
     found = {key[0]: rates["hallucination"].estimate(i) for i, key in enumerate(keys)}

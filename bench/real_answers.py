@@ -32,6 +32,7 @@ from typing import Any
 
 from harness.core.records import Question, from_dict
 from harness.grading.grader import WorldGrader
+from harness.grading.protocol import Context
 from harness.instruct.exposure import split_exposure
 from harness.stats.raters import Raters, raters
 from harness.suites import with_semantics
@@ -65,7 +66,7 @@ def grade_all(labelled: Sequence[dict[str, Any]]) -> list[Row]:
     rows = []
     for one in labelled:
         question = with_semantics(from_dict(Question, one["question"] | {"id": one["id"]}))
-        grade = grader.grade(question, one["answer"], truncated=one["truncated"])
+        grade = grader.grade(question, one["answer"], Context(truncated=one["truncated"]))
         rows.append(
             Row(
                 id=one["id"],

@@ -9,35 +9,31 @@ decides by the rules of verdicts.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
+from typing import Any
 
-from harness.core.errors import GradingError
+from harness.core.errors import GradingError, UsageError
 from harness.core.records import (
-    Answer,
     Cause,
-    Claim,
     Exposure,
-    GradedAnswer,
     Question,
-    Request,
     Scope,
     Verdict,
 )
 from harness.grading.claims import ClaimFinder
 from harness.grading.frame import Frame, frame_of
 from harness.grading.garble import GarbleReader, doubted
-from harness.grading.left_open import whole_text
 from harness.grading.lexicon import Lexicon
 from harness.grading.linking import UNKNOWN, Guard, Linker, Mention, guard_for, with_names
 from harness.grading.lookup import Lookup, Meaning
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
+from harness.grading.protocol import NO_CONTEXT, Context, Grade
 from harness.grading.refusal import refusal_in
 from harness.grading.said import said
 from harness.grading.short_refusals import declines_shortly, says_no_word
-from harness.grading.silence import cause_of, is_cut
 from harness.grading.unreadable import Readable, readable
 from harness.grading.values import ValueReader
 from harness.grading.verdicts import Case, decide, is_correct
@@ -45,22 +41,6 @@ from harness.grading.words import Canon
 from harness.world.graph import World
 
 MAX_KEPT = 200_000  # grades kept, so that one text is graded once
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grade:
-    """What a grader says of one text as the answer to one question.
-
-    `cause`: what of the text alone explains that it says nothing, or cannot be read. `thought`:
-    thinking was taken off.
-    """
-
-    verdict: Verdict
-    correct: bool
-    reason: str
-    claims: tuple[Claim, ...] = ()
-    cause: Cause | None = None
-    thought: bool = False
 
 
 class WorldGrader:
@@ -95,19 +75,19 @@ class WorldGrader:
         self._frames: dict[str, tuple[Question, Frame, Guard]] = {}
         self._grades: dict[tuple[str, str, bool], Grade] = {}
 
-    def grade(self, question: Question, text: str, *, truncated: bool = False) -> Grade:
-        """Grade `text` as the answer to `question`.
+    def grade(self, question: Question, answer: str, context: Context = NO_CONTEXT) -> Grade:
+        """Grade `answer` as the answer to `question`.
 
-        `truncated`: generation ended at its token limit. Raises GradingError when two
-        questions come under one id.
+        Raises GradingError when two questions come under one id.
         """
         frame, guard = self._frame(question)
-        key = (question.id, text, truncated)
+        truncated = context.truncated
+        key = (question.id, answer, truncated)
         found = self._grades.get(key)
         if found is None:
             if len(self._grades) >= MAX_KEPT:
                 self._grades.clear()
-            found = self._grades[key] = self._grade(question, frame, guard, text, truncated)
+            found = self._grades[key] = self._grade(question, frame, guard, answer, truncated)
         return found
 
     def _grade(
@@ -201,49 +181,18 @@ class WorldGrader:
         )
 
 
-def grade_run(
-    answers: Iterable[Answer],
-    requests: Sequence[Request],
-    questions: Sequence[Question],
-    grader: WorldGrader,
-    *,
-    left_open: frozenset[str] = frozenset(),
-) -> Iterator[GradedAnswer]:
-    """Grade every answer for every cell of its request, in the order of `answers`.
+def for_source(source: Any) -> WorldGrader:
+    """Claims looked up in a story's world: what is contradicted, unknown or untold is made up.
 
-    left_open: arms whose cut answers are thinking, see left_open.py.
-    Raises GradingError for an answer or a cell whose request or question is missing.
+    source: one that has a `world` and an `exposure`. Raises UsageError for another one.
     """
-    by_request = {request.id: request for request in requests}
-    by_question = {question.id: question for question in questions}
-    for answer in answers:
-        request = by_request.get(answer.request_id)
-        if request is None:
-            raise GradingError(
-                f"answer to unknown request {answer.request_id}: plan.jsonl lacks it"
-            )
-        for question_id, variant in request.cells:
-            question = by_question.get(question_id)
-            if question is None:
-                raise GradingError(f"request {request.id}: questions.jsonl lacks {question_id}")
-            truncated = is_cut(answer.finish_reason)
-            grade = grader.grade(question, whole_text(answer, left_open), truncated=truncated)
-            yield GradedAnswer(
-                question_id=question_id,
-                variant=variant,
-                request_id=request.id,
-                arm=answer.arm,
-                sample=answer.sample,
-                suite=question.suite,
-                cluster=question.cluster,
-                verdict=grade.verdict,
-                correct=grade.correct,
-                reason=grade.reason,
-                claims=grade.claims,
-                grader=grader.version,
-                cause=cause_of(answer, grade.verdict, grade.cause, claims=len(grade.claims)),
-                thought=True if grade.thought or (answer.reasoning or "").strip() else None,
-            )
+    world, exposure = getattr(source, "world", None), getattr(source, "exposure", None)
+    if world is None or exposure is None:
+        raise UsageError(
+            "the grader 'world' needs a story whose facts are known; name another one ('grader' "
+            "in the suite's file; 'bordor graders' lists them)"
+        )
+    return WorldGrader(world, exposure)
 
 
 def _unread(clear: Readable) -> Grade:

@@ -15,15 +15,10 @@ from typing import Any
 
 from harness.core.errors import SpecError, StoreError
 from harness.core.files import write_json, write_text
-from harness.core.records import Cause, Verdict
-from harness.grading.equivalence import GRADER, EquivalenceGrader
-from harness.grading.equivalence_reading import STOP, read
-from harness.grading.refusal import find_refusal
-from harness.grading.run_on import cut_run_on
-from harness.grading.said import Said, said
-from harness.grading.short_refusals import declines_shortly
-from harness.grading.text import Prepared, prepare
-from harness.grading.unreadable import Readable, readable
+from harness.core.records import Cause, Question, Verdict
+from harness.grading.equivalence import GRADER
+from harness.grading.protocol import Context, Grade, Grader, Item, grade_all
+from harness.grading.registry import make_graders
 from harness.logs.files import Logged, rows_of
 
 BLOCK = 512  # answers between two reports of progress
@@ -83,101 +78,52 @@ def _fits(row: Logged, pattern: str) -> bool:
 
 
 def grade_log(
-    rows: Sequence[Logged], *, grader: EquivalenceGrader | None = None, on_done: Done | None = None
+    rows: Sequence[Logged], *, grader: Grader | None = None, on_done: Done | None = None
 ) -> list[GradedLog]:
-    """Grade every answer of a log, in its order. `on_done(done, total)` is told of progress."""
-    grader = grader or EquivalenceGrader()
+    """Grade every answer of a log, in its order. `on_done(done, total)` is told of progress.
+
+    grader: the one against gold answers where none is given.
+    """
+    judge = grader or make_graders(["gold"], None)["gold"]
     graded: list[GradedLog] = []
     for start in range(0, len(rows), BLOCK):
-        graded += _grade_block(rows[start : start + BLOCK], grader)
+        block = rows[start : start + BLOCK]
+        grades = grade_all(judge, [_item(row) for row in block])
+        graded += [_record(row, one, judge.version) for row, one in zip(block, grades, strict=True)]
         if on_done:
             on_done(len(graded), len(rows))
     return graded
 
 
-def _grade_block(rows: Sequence[Logged], grader: EquivalenceGrader) -> list[GradedLog]:
-    heard = [said(row.answer) for row in rows]
-    clear = [readable(one.text) for one in heard]
-    cuts = [cut_run_on(row.question, one.text) for row, one in zip(rows, clear, strict=True)]
-    places = [n for n, row in enumerate(rows) if row.golds and cuts[n][0].strip()]
-    judged = grader.right_many([(rows[n].question, rows[n].golds, cuts[n][0]) for n in places])
-    found = dict(zip(places, judged, strict=True))
-    graded = []
-    for place, (row, (kept, cut)) in enumerate(zip(rows, cuts, strict=True)):
-        prepared = prepare(kept)
-        same = found.get(place)
-        read = _Read(heard=heard[place], clear=clear[place], prepared=prepared)
-        agrees = same.same if same else None
-        verdict, reason, cause = _verdict(row, read, agrees)
-        if cause is Cause.NO_ANSWER and not read.heard.closed:
-            cause = Cause.REASONING
-        graded.append(
-            GradedLog(
-                id=row.id, model=row.model, split=row.split, cluster=row.cluster,
-                must_refuse=row.must_refuse, verdict=verdict, agrees=agrees,
-                score=round(same.score, 4) if same else None, degenerate=read.degenerate,
-                cut="; ".join([*(["run-on text"] if cut else []), *prepared.cut]),
-                reason=reason if same is None else f"{reason} ({same.reason})", cause=cause,
-                thought=read.heard.thought,
-            )
-        )  # fmt: skip
-    return graded
+def _item(row: Logged) -> Item:
+    question = Question(
+        id=row.id,
+        suite=row.split,
+        text=row.question,
+        gold="",
+        must_refuse=row.must_refuse,
+        cluster=row.cluster,
+    )
+    return Item(question=question, answer=row.answer, context=Context(golds=row.golds))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Read:
-    """An answer without thinking and dress, what of it can be read, and that in sentences."""
-
-    heard: Said
-    clear: Readable
-    prepared: Prepared
-
-    @property
-    def short(self) -> bool:
-        return not self.prepared.sentences and bool(self.heard.text.strip())
-
-    @property
-    def degenerate(self) -> bool:
-        """Nothing, or hardly anything but repetition; a dash or a strange script is neither."""
-        if self.clear.cause or self.short:
-            return False
-        return not self.prepared.sentences or self.prepared.degenerate
-
-
-def _verdict(row: Logged, read: _Read, agrees: bool | None) -> tuple[Verdict, str, Cause | None]:
-    """The rules of docs/logs.md, in order."""
-    if read.heard.only_thought:
-        return Verdict.UNRESPONSIVE, "thinking, and no answer", Cause.REASONING
-    if not agrees and declines_shortly(read.heard.text, question=row.question, expected=row.golds):
-        return Verdict.REFUSED, "declines for knowledge", None
-    if read.clear.cause and not read.clear.text.strip():
-        return Verdict.UNSCORED, read.clear.reason, read.clear.cause
-    if not read.prepared.sentences and not agrees:
-        empty = not row.answer.strip()
-        return Verdict.UNRESPONSIVE, "says nothing", Cause.EMPTY if empty else Cause.NO_ANSWER
-    if read.degenerate and not agrees:
-        return Verdict.UNRESPONSIVE, "repeats itself", Cause.GARBLE
-    refusal = find_refusal(" ".join(read.prepared.sentences), question=row.question)
-    hedged = [part for part in refusal.rest if _asserts(part, row.question)]
-    if refusal.declines and not hedged and not agrees:
-        return Verdict.REFUSED, f"declines for {refusal.kinds[0]}", None
-    if row.must_refuse:
-        return Verdict.HALLUCINATED, "guess" if agrees else "answers what it cannot know", None
-    if agrees is None:
-        return Verdict.UNSCORED, "no gold answer", None
-    if agrees:
-        return Verdict.GROUNDED, "agrees with gold", None
-    declined = "declines, then says something else" if refusal.declines else "differs from gold"
-    return Verdict.HALLUCINATED, declined, None
-
-
-def _asserts(part: str, question: str) -> bool:
-    """Whether words after a refusal name something: a name or number that was not asked about."""
-    asked = set(read(question).words)
-    said = read(part)
-    fresh = [name for name in said.names if not asked.intersection(name.split())]
-    named = any(name.split()[0] not in STOP and not part.lower().startswith(name) for name in fresh)
-    return named or any(number not in read(question).numbers for number in said.numbers)
+def _record(row: Logged, grade: Grade, version: str) -> GradedLog:
+    return GradedLog(
+        id=row.id,
+        model=row.model,
+        split=row.split,
+        cluster=row.cluster,
+        must_refuse=row.must_refuse,
+        verdict=grade.verdict,
+        agrees=getattr(grade, "agrees", None),
+        score=grade.score,
+        degenerate=getattr(grade, "degenerate", False),
+        cut=getattr(grade, "cut", ""),
+        reason=grade.reason,
+        grader=version,
+        cause=grade.cause,
+        thought=grade.thought,
+    )
 
 
 def summarise_log(graded: Sequence[GradedLog]) -> dict[str, Any]:

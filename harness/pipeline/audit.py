@@ -6,10 +6,8 @@ Stages leave files in the run folder and the later ones read only that folder, s
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -27,7 +25,7 @@ from harness.backends.factory import (
 from harness.core import speed
 from harness.core.errors import DamageError, UsageError
 from harness.core.progress import OnProgress, Progress
-from harness.core.records import Exposure, Question, Variant
+from harness.core.records import Question, Variant
 from harness.executors.ray_backend import open_on_ray
 from harness.executors.ray_session import RayOptions
 from harness.pipeline.execute import Executed, execute
@@ -42,8 +40,9 @@ from harness.pipeline.trained_on import (
     where_base_is_from,
 )
 from harness.prompts.plan import Messages, Plan, make_plan
-from harness.runs.store import EXPOSURE, PLAN, QUESTIONS, WORLD, RunFolder, records_text
-from harness.world.graph import World
+from harness.runs.store import PLAN, QUESTIONS, RunFolder, records_text
+from harness.sources import Source
+from harness.suites import list_suites
 
 if TYPE_CHECKING:
     from harness.core.specs import ModelSpec
@@ -99,13 +98,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is audited on what: settings with the gaps filled, model, world, exposures."""
+    """What is audited on what: settings with the gaps filled, model, source, questions."""
 
     settings: Settings
     spec: ModelSpec
-    world: World
+    source: Source
     adapter: Path | None  # None until it is built
-    exposure: dict[str, Exposure]
     questions: tuple[Question, ...]
     variants: tuple[Variant, ...]
 
@@ -163,7 +161,7 @@ def prepare(
     """Resolve what the settings name, and with `build` train the adapter where none is."""
     from harness.models.registry import resolve_model
     from harness.prompts.variants import load_variants
-    from harness.suites import build_questions
+    from harness.sources import WorldSource
     from harness.world.story import load_story
 
     spec = resolve_model(
@@ -187,10 +185,8 @@ def prepare(
     variants = load_variants(settings.variants or None)
     adapter = Path(spec.adapter) if spec.adapter else None
     exposure = find_exposure(world, spec, story=story, recipe=recipe, on_note=on_note)
-    questions = build_questions(
-        world,
-        exposure,
-        story=story,
+    source = WorldSource(world=world, exposure=exposure, story=story)
+    questions = source.questions(
         suites=settings.suites or None,
         suite_paths=settings.suite_paths,
         limit=settings.limit,
@@ -201,9 +197,8 @@ def prepare(
     return Subject(
         settings=settings,
         spec=spec,
-        world=world,
+        source=source,
         adapter=adapter,
-        exposure=exposure,
         questions=questions,
         variants=variants,
     )
@@ -271,8 +266,7 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
         seed=settings.seed,
         identity={
             "model": opened.backend.identity,
-            "story": subject.world.hash,
-            "exposure": subject.exposure,
+            **subject.source.planned(),
         },
         context=opened.context,
         top_p=settings.top_p,
@@ -316,8 +310,7 @@ def _open_run(
     """The unfinished run of this plan, with what was found this time, or a new one."""
     settings, name = subject.settings, subject.spec.name
     files = {
-        WORLD: json.dumps(subject.world.to_data(), ensure_ascii=False, indent=1) + "\n",
-        EXPOSURE: json.dumps(subject.exposure, ensure_ascii=False, indent=1) + "\n",
+        **subject.source.files(),
         QUESTIONS: records_text(subject.questions),
         PLAN: records_text(plan.requests),
     }
@@ -369,6 +362,7 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
             "seed": settings.seed,
         },
         "suites": sorted({question.suite for question in subject.questions}),
+        "graded_by": _graded_by(subject),
         "variants": [variant.id for variant in subject.variants],
         **_changed(subject, opened),
         "plan": {
@@ -378,8 +372,8 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
             "answers": plan.answers,
             "shards": len(plan.shard_sizes),
         },
-        "world": {"name": subject.world.name, "hash": subject.world.hash},
-        "exposure": dict(sorted(Counter(map(str, subject.exposure.values())).items())),
+        "source": subject.source.kind,
+        **subject.source.about(),
         "adapter": {
             "folder": str(subject.adapter) if subject.adapter else None,
             "largest_logit_difference": opened.difference,
@@ -389,6 +383,13 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         **_warned(_warnings(subject, opened)),
         **provenance(),
     }
+
+
+def _graded_by(subject: Subject) -> dict[str, str]:
+    """The grader that each suite names."""
+    asked = {question.suite for question in subject.questions}
+    suites = list_suites(subject.settings.suite_paths)
+    return {suite.id: suite.grader for suite in suites if suite.id in asked}
 
 
 def _set(**values: Any) -> dict[str, Any]:

@@ -17,22 +17,28 @@ def check_suites(
 
     Raises SpecError or StoryError when a file cannot be read at all.
     """
-    from harness.grading.grader import WorldGrader
+    from harness.grading.protocol import Context
+    from harness.grading.registry import make_graders
     from harness.instruct.exposure import split_exposure
     from harness.prompts.variants import load_variants
-    from harness.suites import build_questions, list_suites
+    from harness.sources import WorldSource
+    from harness.suites import list_suites
     from harness.training.recipes import load_recipe
     from harness.world.story import load_story
 
     world = load_story(story)
     share = load_recipe(recipe).data.trained_share
     exposure = split_exposure(world, trained_share=share, seed=0)
-    grader = WorldGrader(world, exposure)
+    source = WorldSource(world=world, exposure=exposure, story=story)
+    suites = {suite.id: suite for suite in list_suites(suite_paths)}
+    graders = make_graders((suite.grader for suite in suites.values()), source)
     by_suite: dict[str, list[Question]] = defaultdict(list)
     problems = []
-    for question in build_questions(world, exposure, story=story, suite_paths=suite_paths):
+    for question in source.questions(suite_paths=suite_paths):
         by_suite[question.suite].append(question)
-        verdict = grader.grade(question, question.gold).verdict
+        grader = graders[suites[question.suite].grader]
+        context = Context(passages=source.passages(question))
+        verdict = grader.grade(question, question.gold, context).verdict
         wanted = gold_verdicts(question)
         if verdict not in wanted:
             problems.append(
@@ -41,7 +47,7 @@ def check_suites(
             )
     load_variants()  # raises where the file is wrong
     rows = []
-    for suite in list_suites(suite_paths):
+    for suite in suites.values():
         asked = by_suite[suite.id]
         clusters = len({question.cluster for question in asked})
         rows.append([suite.id, len(asked), clusters, suite.measures])

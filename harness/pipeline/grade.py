@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.core.errors import StoreError
 from harness.core.progress import OnProgress, Progress
-from harness.core.records import GradedAnswer, Request
+from harness.core.records import GradedAnswer, Question, Request
 from harness.runs.store import ANSWERS, PLAN, RUN, VERDICTS, RunFolder
 from harness.runs.verify import (
     SEAL_IT,
@@ -18,10 +19,12 @@ from harness.runs.verify import (
     adopt,
     check_run,
     planned_answers,
-    read_exposure,
     read_questions,
-    read_world,
 )
+from harness.sources import Source, read_source
+
+if TYPE_CHECKING:
+    from harness.grading.protocol import Grader
 
 REPORT_EVERY = 500  # verdicts
 
@@ -31,12 +34,14 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
 
     verdicts.jsonl takes its place whole, in the order of the answers and their cells.
     """
-    from harness.grading.grader import WorldGrader, grade_run
     from harness.grading.left_open import arms_left_open
+    from harness.grading.of_run import grade_run
 
     requests = list(run.read_records(PLAN, Request))
     questions = read_questions(run, requests)
-    grader = WorldGrader(read_world(run), read_exposure(run))
+    source = read_source(run)
+    graders = graders_of(run, source, questions)
+    passages = {one.id: source.passages(one) for one in questions}
     total = sum((1 + request.samples) * len(request.cells) for request in requests)
     report = on_progress or (lambda progress: None)
     counts: Counter[str] = Counter()
@@ -45,7 +50,9 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
 
     def watched() -> Iterator[GradedAnswer]:
         answers = planned_answers(run, requests)
-        for graded in grade_run(answers, requests, questions, grader, left_open=left_open):
+        for graded in grade_run(
+            answers, requests, questions, graders, left_open=left_open, passages=passages
+        ):
             counts[graded.verdict.value] += 1
             done = counts.total()
             if done % REPORT_EVERY == 0 or done == total:
@@ -54,9 +61,25 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
 
     report(Progress(stage="grade", done=0, total=total, unit="verdicts"))
     run.write_records(VERDICTS, watched())
+    versions = {suite: grader.version for suite, grader in sorted(graders.items())}
+    if run.about().get("graders") != versions:
+        run.update(graders=versions)
     if run.sealed:
         run.seal(ANSWERS)
     return counts
+
+
+def graders_of(run: RunFolder, source: Source, questions: Sequence[Question]) -> dict[str, Grader]:
+    """The grader of every suite of a run: as run.json names it, else the one for worlds.
+
+    Raises UsageError for a name that is not installed here.
+    """
+    from harness.grading.registry import DEFAULT, make_graders
+
+    said = run.about().get("graded_by", {})
+    names = {one.suite: str(said.get(one.suite, DEFAULT)) for one in questions}
+    made = make_graders(names.values(), source)
+    return {suite: made[name] for suite, name in names.items()}
 
 
 def regrade(

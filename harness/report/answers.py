@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from harness.core.records import Cause, Claim, ClaimStatus, GradedAnswer, Verdict
 from harness.report.clean import printable
 from harness.report.reviews import last_label
-from harness.world.graph import World, fill
 
 if TYPE_CHECKING:
     from harness.report.reviews import Label, Said
@@ -55,16 +54,6 @@ def embed(data: Any) -> tuple[str, str]:
     return "json", text.encode("utf-8", errors="replace").decode("utf-8")
 
 
-def fact_text(world: World | None, fact_id: str) -> str:
-    """A fact of the world as a sentence, or its id where there is no such fact."""
-    fact = world.fact.get(fact_id) if world else None
-    relation = world.relation.get(fact.relation) if world and fact else None
-    if world is None or fact is None or relation is None:
-        return printable(fact_id)
-    subject, object_ = world.label(fact.subject), world.label(fact.object)
-    return printable(fill(relation.statements[0], s=subject, o=object_))
-
-
 def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) -> dict[str, Any]:
     """Every answer but the noise floor's repeats, as columns over shared lists.
 
@@ -92,8 +81,10 @@ def answer_data(run: Run, labels: Mapping[Said, Sequence[Label]] | None = None) 
         for question in run.questions
     ]
 
+    evidence = run.source.evidence if run.source else tuple
+
     def pack(claim: Claim) -> int:
-        facts = tuple(text(fact_text(run.world, fact)) for fact in claim.fact_ids)
+        facts = tuple(text(printable(one)) for one in evidence(claim.fact_ids))
         words = text(printable(claim.text)), text(printable(claim.reason))
         return claims((words[0], statuses.index(str(claim.status)), words[1], facts))
 

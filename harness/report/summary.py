@@ -309,7 +309,8 @@ def _warnings(
     """What a reader must know before trusting a number."""
     found = []
     audited = table[table["arm"] == "adapter"]
-    if len(graders) > 1:
+    mixed = audited.groupby("suite")["grader"].nunique()
+    if len(mixed) and mixed.max() > 1:
         found.append(
             f"Verdicts of different graders are mixed ({', '.join(graders)}): "
             "grade the whole run again with 'bordor grade'."

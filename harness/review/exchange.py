@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.core.errors import StoreError, UsageError
 from harness.core.files import write_text
-from harness.core.records import Exposure, Verdict
+from harness.core.records import Verdict
 from harness.core.seeds import content_hash, derive_seed
 from harness.pipeline.grade import open_finished
 from harness.report.build import write_reports
@@ -34,9 +34,8 @@ from harness.report.reviews import (
 )
 from harness.review.files import ReadLabel, Sheet, read_labelled, sheet_text
 from harness.review.sample import draw
-from harness.review.told import ToldFacts
 from harness.runs.read import Run, read_run
-from harness.runs.store import EXPOSURE, WORLD, RunFolder
+from harness.runs.store import WORLD, RunFolder
 
 MUST_REFUSE = "must be refused"
 
@@ -158,7 +157,6 @@ def _candidates(run: Run) -> list[Candidate]:
 def _sheet(run: Run, folder: RunFolder, drawn: Sequence[Drawn], seed: int) -> list[Sheet]:
     """The lines a person sees, in an order that tells nothing."""
     asked = {question.id: question for question in run.questions}
-    told = _told(run, folder)
     shuffled = sorted(drawn, key=lambda one: (derive_seed(seed, "review order", one.id), one.id))
     return [
         Sheet(
@@ -169,18 +167,10 @@ def _sheet(run: Run, folder: RunFolder, drawn: Sequence[Drawn], seed: int) -> li
             expected=MUST_REFUSE
             if asked[one.question_id].must_refuse
             else asked[one.question_id].gold,
-            told=told.about(asked[one.question_id], one.answer),
+            told=run.source.told_about(asked[one.question_id], one.answer) if run.source else (),
         )
         for one in shuffled
     ]
-
-
-def _told(run: Run, folder: RunFolder) -> ToldFacts:
-    exposure = {}
-    if run.world is not None and (folder.path / EXPOSURE).is_file():
-        kept: Mapping[str, str] = folder.read_json(EXPOSURE)
-        exposure = {fact_id: Exposure(value) for fact_id, value in kept.items()}
-    return ToldFacts(run.world, exposure)
 
 
 def _write_sheet(path: Path, text: str) -> None:
@@ -234,6 +224,6 @@ def _plan(
         "asked_for": n,
         "drawn": len(drawn),
         "grader": ", ".join(sorted({one.grader for one in run.graded})),
-        "world": WORLD if run.world is not None else None,
+        "world": WORLD if run.source is not None else None,
         "strata": [rows(*stratum) for stratum in strata],
     }

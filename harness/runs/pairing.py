@@ -37,11 +37,12 @@ def read_pairable(path: Path) -> Run:
             f"{path}: the run is empty, it has no verdict on an answer of its model; "
             "grade it with 'bordor grade RUN' or audit again"
         )
-    if len(run.graders) > 1:
-        raise PairingError(
-            f"{path}: verdicts of different graders are mixed ({', '.join(run.graders)}); "
-            "grade the whole run again with 'bordor grade RUN'"
-        )
+    for suite, versions in run.graders.items():
+        if len(versions) > 1:
+            raise PairingError(
+                f"{path}: verdicts of different graders are mixed in suite {suite} "
+                f"({', '.join(versions)}); grade the whole run again with 'bordor grade RUN'"
+            )
     audited = run.verdicts[run.verdicts["arm"] == "adapter"]
     if not scored(audited).any():
         raise PairingError(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from harness.core.errors import StoreError
 from harness.core.records import Answer, GradedAnswer, Question
 from harness.runs.store import ANSWERS, QUESTIONS, VERDICTS, WORLD, RunFolder
-from harness.runs.verify import check_run, questions_of, read_world
+from harness.runs.verify import check_run, questions_of
+from harness.sources import Source, read_source
 from harness.stats.tables import verdict_table
-from harness.world.graph import World
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,11 +51,14 @@ class Run:
         return {(one.request_id, one.sample): one.text for one in self.answers}
 
     @cached_property
-    def world(self) -> World | None:
-        """The world it was audited against. Raises DamageError when it is not as written."""
+    def source(self) -> Source | None:
+        """What it was audited against; None where its folder does not hold that.
+
+        Raises DamageError when it is not as written.
+        """
         folder = RunFolder.open(self.path)
         there = WORLD in folder.seals() or (self.path / WORLD).exists()
-        return read_world(folder) if there else None
+        return read_source(folder) if there else None
 
     @cached_property
     def by_id(self) -> dict[str, Question]:
@@ -101,15 +104,19 @@ class Run:
         """The variants that were asked, sorted."""
         return tuple(sorted({one.variant for one in self.graded}))
 
-    @property
-    def graders(self) -> tuple[str, ...]:
-        """The versions that graded the answers of the model, sorted."""
-        return tuple(sorted({one.grader for one in self.graded if one.arm == "adapter"}))
+    @cached_property
+    def graders(self) -> dict[str, tuple[str, ...]]:
+        """The versions that graded the answers of the model, sorted, by suite: one each."""
+        found: dict[str, set[str]] = {}
+        for one in self.graded:
+            if one.arm == "adapter":
+                found.setdefault(one.suite, set()).add(one.grader)
+        return {suite: tuple(sorted(versions)) for suite, versions in sorted(found.items())}
 
     @property
     def grader(self) -> str:
-        """The version that graded the answers of the model, or all of them."""
-        return ", ".join(self.graders)
+        """All versions that graded answers of the model."""
+        return ", ".join(sorted({one for versions in self.graders.values() for one in versions}))
 
     def digest(self) -> str:
         """Of all answers and verdicts."""

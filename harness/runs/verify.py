@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.core.errors import DamageError
 from harness.core.files import Unreadable, read_object, write_text
-from harness.core.records import Answer, Exposure, GradedAnswer, Question, Request
+from harness.core.records import Answer, GradedAnswer, Question, Request
 from harness.core.seals import canonical, digest_of, seal_of
 from harness.prompts.plan import answer_keys, plan_hash
 from harness.runs.store import (
@@ -33,8 +33,8 @@ from harness.runs.store import (
     RunFolder,
     hash_in_name,
 )
+from harness.sources import planned_source, read_source
 from harness.suites import with_semantics
-from harness.world.graph import World
 
 NEEDED = (PLAN, QUESTIONS, ANSWERS, VERDICTS)  # of a finished run, so that it can be believed
 SEAL_IT = (
@@ -105,34 +105,10 @@ def check_plan(run: RunFolder) -> None:
     in_name = hash_in_name(run.path)
     if in_name not in (None, said):
         raise run.damaged(RUN, f"of plan {said}, in a folder of plan {in_name}")
-    identity = {
-        "model": about.get("identity", {}),
-        "story": about.get("world", {}).get("hash"),
-        "exposure": read_exposure(run),
-    }
+    identity = {"model": about.get("identity", {}), **planned_source(run)}
     found = plan_hash(list(run.read_records(PLAN, Request)), identity)
     if found != said:
         raise run.damaged(PLAN, f"not the plan {said} of this model, story and exposure")
-
-
-def read_world(run: RunFolder) -> World:
-    """The world of a run. Raises DamageError when world.json holds none, or another one."""
-    world = run.read_record(WORLD, World)
-    said = run.about().get("world", {}).get("hash")
-    if said not in (None, world.hash):
-        raise run.damaged(WORLD, "another world than the one that was asked about")
-    return world
-
-
-def read_exposure(run: RunFolder) -> dict[str, Exposure]:
-    """How each fact met the model. Raises DamageError naming the fact."""
-    kept = run.read_json(EXPOSURE)
-    if not isinstance(kept, dict):
-        raise run.damaged(EXPOSURE, "no object of exposures by fact")
-    for fact, value in kept.items():
-        if not isinstance(value, str) or value not in set(Exposure):
-            raise run.damaged(EXPOSURE, f"'{fact[:60]}': no exposure ({', '.join(Exposure)})")
-    return {fact: Exposure(value) for fact, value in kept.items()}
 
 
 def questions_of(run: RunFolder) -> Iterator[Question]:
@@ -223,7 +199,7 @@ def verify(path: Path) -> list[Checked]:
     for name, check in (
         (PLAN, lambda: check_plan(run)),
         (PLAN, lambda: requests.extend(run.read_records(PLAN, Request))),
-        (WORLD, lambda: read_world(run)),
+        (WORLD, lambda: read_source(run)),
         (QUESTIONS, lambda: questions.extend(read_questions(run, requests))),
         (ANSWERS, lambda: _exhaust(planned_answers(run, requests))),
         (VERDICTS, lambda: _exhaust(planned_verdicts(run, requests, questions))),
@@ -256,7 +232,7 @@ def adopt(run: RunFolder) -> None:
     Its plan, world, exposure, questions and answers must fit each other. Raises DamageError.
     """
     check_plan(run)
-    read_world(run)
+    read_source(run)
     read_questions(run, run.read_records(PLAN, Request))
     files = run.seals_of(WORLD, EXPOSURE, QUESTIONS, PLAN, ANSWERS)
     for _ in planned_answers(run, list(run.read_records(PLAN, Request))):

@@ -55,6 +55,7 @@ class SuiteSpec(Strict):
     # Of questions by hand: the exposures of the facts that they may ask; no facts where None.
     exposure: Literal["trained", "text_only", "told", "unstated"] | None = None
     by_hand: bool = True  # whether a wording that was never trained belongs here
+    grader: str = Field(default="world", min_length=1)  # by name; see 'bordor graders'
     joins: bool = False  # asks what several facts give together: a number, a chain
     count: int = Field(ge=1)  # questions asked unless a limit is given
     generator: list[SerializeAsAny[GeneratorSpec]] = Field(default=[])

@@ -9,8 +9,10 @@ import pytest
 from harness.core.errors import GradingError
 from harness.core.records import Answer, ClaimStatus, Exposure, Request, Verdict
 from harness.grading.frame import Frame, entity_term
-from harness.grading.grader import WorldGrader, grade_run, similarity
+from harness.grading.grader import WorldGrader, similarity
 from harness.grading.meaning import RelationByMeaning
+from harness.grading.of_run import grade_run
+from harness.grading.protocol import Context
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
 OFF, UNR, UNS = Verdict.OFF_SCOPE, Verdict.UNRESPONSIVE, Verdict.UNSCORED
@@ -236,12 +238,12 @@ def test_text_only_facts_are_told(world, questions):
 
 def test_an_answer_out_of_tokens_loses_its_unfinished_sentence(grader, questions):
     text = "Torvash was a weaver. Torvash was a ba"
-    assert grader.grade(questions["trade"], text, truncated=True).verdict is G
+    assert grader.grade(questions["trade"], text, Context(truncated=True)).verdict is G
     assert grader.grade(questions["trade"], text).verdict is H
 
 
 def test_a_name_cut_off_by_the_token_limit_is_not_unknown(grader, questions):
-    cut = grader.grade(questions["born"], "Torvash was born in Arken", truncated=True)
+    cut = grader.grade(questions["born"], "Torvash was born in Arken", Context(truncated=True))
     assert cut.verdict is UNS
     assert grader.grade(questions["born"], "Torvash was born in Arken").verdict is H
 
@@ -312,7 +314,7 @@ def test_grade_run_fans_out_over_cells_in_order(grader, questions):
         _answer("r1", 0, "A weaver."),
         _answer("r1", 1, "A ba", "length"),
     ]
-    graded = list(grade_run(answers, requests, [trade, born], grader))
+    graded = list(grade_run(answers, requests, [trade, born], {trade.suite: grader}))
     assert [(g.request_id, g.sample, g.question_id, g.variant) for g in graded] == [
         ("r2", 0, born.id, "b"),
         ("r1", 0, trade.id, "none"),
@@ -325,6 +327,6 @@ def test_grade_run_fans_out_over_cells_in_order(grader, questions):
 
 def test_grade_run_names_what_is_missing(grader, questions):
     with pytest.raises(GradingError, match="unknown request r9"):
-        list(grade_run([_answer("r9", 0, "x")], [], [], grader))
+        list(grade_run([_answer("r9", 0, "x")], [], [], {}))
     with pytest.raises(GradingError, match="lacks q9"):
-        list(grade_run([_answer("r1", 0, "x")], [_request("r1", ("q9", "a"))], [], grader))
+        list(grade_run([_answer("r1", 0, "x")], [_request("r1", ("q9", "a"))], [], {}))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import Answer, Cause, Question, Request, Verdict
-from harness.grading.grader import WorldGrader, grade_run
+from harness.grading.grader import WorldGrader
+from harness.grading.of_run import grade_run
 from harness.grading.silence import cause_of
 
 SILENT = Verdict.UNRESPONSIVE
@@ -70,5 +71,5 @@ def test_verdicts_carry_cause_and_thought(
         id="r", arm="adapter", prompt="", token_ids=(), cells=((question.id, "none"),),
         samples=0, temperature=1.0, max_new_tokens=8, seed=0,
     )  # fmt: skip
-    (graded,) = grade_run([_answer(text, **came)], [request], [question], grader)
+    (graded,) = grade_run([_answer(text, **came)], [request], [question], {question.suite: grader})
     assert (graded.cause, graded.thought) == (cause, thought), graded

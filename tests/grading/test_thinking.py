@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import Answer, Cause, Question, Request, Verdict
-from harness.grading.grader import WorldGrader, grade_run
+from harness.grading.grader import WorldGrader
 from harness.grading.left_open import arms_left_open
+from harness.grading.of_run import grade_run
+from harness.grading.protocol import Context
 from harness.grading.refusal import find_refusal
 from harness.grading.said import said
 from harness.grading.thinking import leaves_open, masked, split_thinking
@@ -159,7 +161,9 @@ def test_thinking_that_its_prompt_opened_is_no_answer_when_it_is_cut(
         for at, (text, finish) in enumerate(came)
     ]  # fmt: skip
     left = arms_left_open(answers, [request])
-    last = list(grade_run(answers, [request], [question], grader, left_open=left))[-1]
+    last = list(
+        grade_run(answers, [request], [question], {question.suite: grader}, left_open=left)
+    )[-1]
     assert last.verdict is (Verdict.UNRESPONSIVE if cause else Verdict.HALLUCINATED)
     assert last.cause is cause
 
@@ -181,7 +185,7 @@ def test_all_graders_read_past_thinking(
     assert grader.grade(hers, BLOCKS[0]).verdict is Verdict.GROUNDED
     wrong = grader.grade(hers, "<think>He was a weaver.</think>A baker.")
     assert wrong.verdict is Verdict.HALLUCINATED and wrong.thought
-    cut = grader.grade(hers, f"<think>\n{T}", truncated=True)
+    cut = grader.grade(hers, f"<think>\n{T}", Context(truncated=True))
     assert (cut.verdict, cut.cause) == (Verdict.UNRESPONSIVE, Cause.REASONING)
     assert find_refusal("<think>He may be a baker.</think>I do not know.").extent == "full"
     assert not find_refusal("<think>I do not know this.</think>He was a baker.").declines

@@ -183,7 +183,10 @@ def build_run(folder: Path, *, per_suite: int = 12, samples: int = 3, variants=V
         "hardware": {"cpu": "two cores"},
     }
     (folder / "run.json").write_text(json.dumps(identity), encoding="utf-8")
-    (folder / "world.json").write_text(json.dumps(world().to_data()), encoding="utf-8")
+    there = world()
+    (folder / "world.json").write_text(json.dumps(there.to_data()), encoding="utf-8")
+    exposure = {fact.id: "trained" for fact in there.facts}
+    (folder / "exposure.json").write_text(json.dumps(exposure), encoding="utf-8")
     return folder
 
 

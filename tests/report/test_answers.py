@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness.report.answers import PLAIN_LIMIT_BYTES, answer_data, embed, fact_text
+from harness.report.answers import PLAIN_LIMIT_BYTES, answer_data, embed
 from harness.report.clean import printable
 from harness.runs.read import read_run
 
@@ -47,14 +47,13 @@ def test_a_hallucination_shows_the_fact_that_refutes_it(run, data):
     assert data["statuses"][status] == "contradicted"
     assert data["texts"][reason] == "the companion was another"
     question = run.questions[data["rows"]["q"][row]]
-    assert data["texts"][facts[0]] == fact_text(run.world, question.fact_ids[0])
+    assert data["texts"][facts[0]] == run.source.evidence(question.fact_ids[:1])[0]
     assert data["texts"][text]
 
 
 def test_facts_are_sentences_of_the_world(run):
-    assert fact_text(run.world, "f3") == "Person3 travelled with Person4."
-    assert fact_text(run.world, "no-such") == "no-such"
-    assert fact_text(None, "f3") == "f3"
+    assert run.source.evidence(["f3"]) == ("Person3 travelled with Person4.",)
+    assert run.source.evidence(["no-such"]) == ("no-such",)
 
 
 def test_embedded_data_cannot_end_its_element(hostile):

@@ -86,7 +86,7 @@ def test_an_empty_run_says_what_to_do(own):
 
 def test_a_run_without_a_world_is_reported(own):
     (own / "world.json").unlink()
-    assert read_run(own).world is None
+    assert read_run(own).source is None
     write_reports(own)
 
 

@@ -15,17 +15,15 @@ MOST = 40  # facts shown for one answer
 class ToldFacts:
     """Told facts of a world by the names that a question and an answer hold.
 
-    Without a world there are none. Facts of which nothing is known count as never told.
+    Facts of which nothing is known count as never told.
     """
 
-    def __init__(self, world: World | None, exposure: Mapping[str, Exposure]) -> None:
+    def __init__(self, world: World, exposure: Mapping[str, Exposure]) -> None:
         self._world = world
         self._exposure = exposure
 
     def about(self, question: Question, answer: str) -> tuple[str, ...]:
         """The facts as sentences, in the order of the world, those asked about first."""
-        if self._world is None:
-            return ()
         asked = {entity for entity in (question.subject,) if entity}
         asked |= {one for one in question.expected if one in self._world.entity}
         asked |= self._named(question.text)
@@ -34,14 +32,12 @@ class ToldFacts:
         return tuple(found[:MOST])
 
     def _named(self, text: str) -> set[str]:
-        assert self._world is not None
         if not self._world.names:
             return set()
         return {self._ids[match.group().lower()] for match in self._pattern.finditer(text)}
 
     @cached_property
     def _ids(self) -> dict[str, str]:
-        assert self._world is not None
         return {name.lower(): entity for name, entity in self._world.names.items()}
 
     @cached_property
@@ -58,7 +54,6 @@ class ToldFacts:
 
     @cached_property
     def _told(self) -> list[Fact]:
-        assert self._world is not None
         return [
             fact
             for fact in self._world.facts
@@ -66,7 +61,6 @@ class ToldFacts:
         ]
 
     def _sentence(self, fact: Fact) -> str:
-        assert self._world is not None
         relation = self._world.relation[fact.relation]
         subject, object_ = self._world.label(fact.subject), self._world.label(fact.object)
         return fill(relation.statements[0], s=subject, o=object_)
