@@ -44,6 +44,7 @@ from harness.commands.executor import (
 )
 from harness.commands.gate import gate
 from harness.commands.grade import grade
+from harness.commands.graders import graders
 from harness.commands.review import review
 from harness.commands.validate import validate
 from harness.commands.verify import verify
@@ -304,6 +305,7 @@ def build_adapter(
 app.command()(told(doctor))
 app.command()(told(validate))
 app.command()(told(grade))
+app.command()(told(graders))
 app.command()(told(review))
 app.command()(told(verify))
 app.command()(told(compare))

@@ -14,16 +14,21 @@ from typing import Any
 from harness.core.records import Cause, Question, Verdict
 from harness.grading.equivalence import EquivalenceGrader
 from harness.grading.evidence import Evidence, EvidenceGrade, EvidenceGrader
-from harness.grading.protocol import NO_CONTEXT, Context, Grade, Item
+from harness.grading.evidence_model import shipped_model
+from harness.grading.protocol import NO_CONTEXT, Context, Grade, Item, offers
 from harness.grading.refusal import Refusal, find_refusal
 from harness.grading.said import Said, said
 from harness.grading.text import Prepared, prepare
 from harness.grading.unreadable import Readable, readable
 
 
+@offers(lambda: shipped_model().version)
 def for_source(source: Any) -> EvidenceVerdicts:
     """Every sentence held against passages: what they do not bear out is made up."""
     return EvidenceVerdicts()
+
+
+NO_PASSAGE = EvidenceGrade(score=1.0, hallucinated=True, unsupported=())
 
 
 class EvidenceVerdicts:
@@ -48,17 +53,23 @@ class EvidenceVerdicts:
         """Grade answers, their sentences encoded together."""
         heard = [said(one.answer) for one in items]
         clear = [readable(one.text) for one in heard]
-        held = self._evidence.grade_many(
-            [
-                Evidence(text.text, item.context.passages, item.question.text)
-                for item, text in zip(items, clear, strict=True)
-            ]
-        )
+        held = self._held(items, clear)
         right = self._right(items, clear)
         return [
             _verdict(item, heard[n], clear[n], held[n], correct=right[n])
             for n, item in enumerate(items)
         ]
+
+    def _held(self, items: Sequence[Item], clear: Sequence[Readable]) -> list[EvidenceGrade]:
+        """Each answer held against its passages; where there are none, nothing bears it out."""
+        work = [
+            (n, Evidence(text.text, item.context.passages, item.question.text))
+            for n, (item, text) in enumerate(zip(items, clear, strict=True))
+            if any(passage.strip() for passage in item.context.passages)
+        ]
+        graded = self._evidence.grade_many([one for _, one in work])
+        found = dict(zip((n for n, _ in work), graded, strict=True))
+        return [found.get(n, NO_PASSAGE) for n in range(len(items))]
 
     def _right(self, items: Sequence[Item], clear: Sequence[Readable]) -> list[bool]:
         """Whether each answer says what the question's gold answer says."""
@@ -108,7 +119,7 @@ def _read(item: Item, prepared: Prepared, held: EvidenceGrade) -> tuple[Verdict,
     refusal: Refusal = find_refusal(" ".join(prepared.sentences), question=item.question.text)
     declined = f"declines: '{refusal.spans[0][:120]}'" if refusal.declines else ""
     if held.hallucinated and not (refusal.declines and refusal.extent == "full"):
-        reason = held.unsupported[0].reason if held.unsupported else "the passages do not say so"
+        reason = held.unsupported[0].reason if held.unsupported else "no passage is about it"
         return Verdict.HALLUCINATED, f"declines, yet {reason}" if declined else reason
     if refusal.declines:
         return Verdict.REFUSED, declined

@@ -13,7 +13,7 @@ from typing import Any
 from harness.core.records import Cause, Question, Verdict
 from harness.grading.equivalence import GRADER, EquivalenceGrader, Sameness
 from harness.grading.equivalence_reading import STOP, read
-from harness.grading.protocol import NO_CONTEXT, Context, Grade, Item
+from harness.grading.protocol import NO_CONTEXT, Context, Grade, Item, offers
 from harness.grading.refusal import find_refusal
 from harness.grading.run_on import cut_run_on
 from harness.grading.said import Said, said
@@ -22,6 +22,7 @@ from harness.grading.text import Prepared, prepare
 from harness.grading.unreadable import Readable, readable
 
 
+@offers(GRADER)
 def for_source(source: Any) -> GoldGrader:
     """Agreement with the gold answer: another answer than a right one is made up."""
     return GoldGrader()

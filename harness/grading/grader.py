@@ -30,7 +30,7 @@ from harness.grading.linking import UNKNOWN, Guard, Linker, Mention, guard_for, 
 from harness.grading.lookup import Lookup, Meaning
 from harness.grading.meaning import RelationByMeaning
 from harness.grading.patterns import PatternBook
-from harness.grading.protocol import NO_CONTEXT, Context, Grade
+from harness.grading.protocol import NO_CONTEXT, Context, Grade, offers
 from harness.grading.refusal import refusal_in
 from harness.grading.said import said
 from harness.grading.short_refusals import declines_shortly, says_no_word
@@ -181,6 +181,7 @@ class WorldGrader:
         )
 
 
+@offers(WorldGrader.version)
 def for_source(source: Any) -> WorldGrader:
     """Claims looked up in a story's world: what is contradicted, unknown or untold is made up.
 

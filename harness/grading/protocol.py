@@ -6,9 +6,9 @@ is faster with many at a time has `grade_many`, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harness.core.records import Cause, Claim, Question, Verdict
 
@@ -79,6 +79,22 @@ class GradesMany(Protocol):
     def grade_many(self, items: Sequence[Item]) -> list[Grade]:
         """The grades of all items, in their order."""
         ...
+
+
+Make = TypeVar("Make", bound=Callable[..., Any])
+
+
+def offers(version: str | Callable[[], str]) -> Callable[[Make], Make]:
+    """Say of a factory of graders which version it makes, without making one.
+
+    The factory turns a source into a grader; the first line of its docstring says what for.
+    """
+
+    def mark(make: Make) -> Make:
+        make.version = version  # type: ignore[attr-defined]
+        return make
+
+    return mark
 
 
 def grade_all(grader: Grader, items: Sequence[Item]) -> list[Grade]:

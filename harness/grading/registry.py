@@ -2,7 +2,7 @@
 
 A suite's `grader` names one. A package adds one by an entry point in the group
 `bordor.graders`: its name is the grader's, and it is a function from a source
-(`harness.sources.Source`) to a grader.
+(`harness.sources.Source`) to a grader, marked with `protocol.offers`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ class Known:
     def about(self) -> str:
         """The first line that its factory says of itself."""
         return (self.make.__doc__ or "").strip().partition("\n")[0]
+
+    @cached_property
+    def version(self) -> str:
+        """The version that it makes, as `offers` marked it; "" where nothing says."""
+        said = getattr(self.make, "version", "")
+        return str(said() if callable(said) else said)
 
 
 def known_graders() -> Mapping[str, Known]:
