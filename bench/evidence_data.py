@@ -20,7 +20,7 @@ import numpy
 
 from harness.core.seeds import stream
 from harness.encoder.embedding import default_encoder
-from harness.grading.evidence_text import Token, read, split
+from harness.grading.evidence.text import Token, read, split
 from harness.world.generator import generate_world
 from harness.world.graph import World
 from harness.world.names import coin_name

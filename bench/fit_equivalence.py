@@ -7,7 +7,7 @@ fitted on, and equivalence_nq301.jsonl, which is only measured on. Agreement and
 EVOUNA come from five folds grouped by question, so no question is scored by weights that saw
 it. Pairs are two answers to one question: both right, the same; one right, different; none
 right, left out. Features of all answers are standardised together; both models are logistic
-regressions with the same fixed penalty. Writes harness/grading/equivalence_weights.json.
+regressions with the same fixed penalty. Writes harness/grading/equivalence/weights.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from harness.encoder.embedding import default_encoder
-from harness.grading.equivalence import (
+from harness.grading.equivalence.features import NAMES, vector
+from harness.grading.equivalence.grader import (
     GRADER,
     RULED,
     SAME,
@@ -31,7 +32,6 @@ from harness.grading.equivalence import (
     comparison_of,
     pair_of,
 )
-from harness.grading.equivalence_features import NAMES, vector
 
 PENALTY = 0.3  # scikit-learn's C
 FOLDS = 5

@@ -1,4 +1,4 @@
-"""Makes harness/grading/evidence_weights.json again.
+"""Makes harness/grading/evidence/weights.json again.
 
     python bench/fit_evidence.py --data FOLDER
 
@@ -29,16 +29,16 @@ from sklearn.model_selection import GroupKFold
 from harness.core.seeds import content_hash, stream
 from harness.encoder import embedding
 from harness.encoder.embedding import native_bfloat16
-from harness.grading.evidence import Evidence, EvidenceGrader, claims_of
-from harness.grading.evidence_features import FEATURES
-from harness.grading.evidence_model import (
+from harness.grading.evidence.features import FEATURES
+from harness.grading.evidence.grader import Evidence, EvidenceGrader, claims_of
+from harness.grading.evidence.model import (
     ANSWER_FEATURES,
     DIRECTIONS,
     WEIGHTS,
     answer_features,
     trees_data,
 )
-from harness.grading.evidence_text import read
+from harness.grading.evidence.text import read
 
 VERSION = "evidence@2"
 FILES = ("controls_paws.jsonl", "controls_fever_symmetric.jsonl", "equivalence_evouna.jsonl")

@@ -32,11 +32,11 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import cohen_kappa_score, f1_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
-from harness.grading.refusal import named_features
-from harness.grading.refusal_conduct import ABILITY, ACTS
-from harness.grading.refusal_knowledge import KNOWLEDGE
-from harness.grading.refusal_score import JUDGES, LEADS_AWAY, MODELS, WEIGHTS
-from harness.grading.refusal_words import FIRST, SHARE
+from harness.grading.refusal.conduct import ABILITY, ACTS
+from harness.grading.refusal.knowledge import KNOWLEDGE
+from harness.grading.refusal.refusals import named_features
+from harness.grading.refusal.score import JUDGES, LEADS_AWAY, MODELS, WEIGHTS
+from harness.grading.refusal.words import FIRST, SHARE
 
 DATA = Path(__file__).resolve().parents[1] / "tests" / "grading"
 SEED, FOLDS, RIDGE = 7, 8, 1.5

@@ -31,7 +31,7 @@ from typing import Any
 from rendering import exposures
 
 from harness.core.records import Claim, ClaimStatus, Question
-from harness.grading.grader import WorldGrader
+from harness.grading.world.grader import WorldGrader
 from harness.stats.agreement import agreement
 from harness.suites import with_semantics
 from harness.world.graph import World

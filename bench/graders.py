@@ -30,10 +30,10 @@ from harness.commands.progress import clock
 from harness.core.records import Question
 from harness.core.seeds import derive_seed, stream
 from harness.encoder.embedding import Encoder
-from harness.grading.equivalence import EquivalenceGrader
-from harness.grading.evidence import Evidence, EvidenceGrader
-from harness.grading.grader import WorldGrader
-from harness.grading.refusal import find_refusal
+from harness.grading.equivalence.grader import EquivalenceGrader
+from harness.grading.evidence.grader import Evidence, EvidenceGrader
+from harness.grading.refusal.refusals import find_refusal
+from harness.grading.world.grader import WorldGrader
 from harness.world.generator import generate_world
 from harness.world.graph import World, fill
 from harness.world.narration import narrate, statement

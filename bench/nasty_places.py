@@ -10,16 +10,16 @@ import numpy
 
 from harness.core.records import Question
 from harness.encoder.embedding import WordVectors, default_encoder
-from harness.grading.equivalence import EquivalenceGrader
-from harness.grading.evidence import EvidenceGrader
-from harness.grading.evidence_features import parsed
-from harness.grading.grader import WorldGrader
+from harness.grading.equivalence.grader import EquivalenceGrader
+from harness.grading.equivalence.run_on import cut_run_on
+from harness.grading.evidence.features import parsed
+from harness.grading.evidence.grader import EvidenceGrader
 from harness.grading.protocol import Context
-from harness.grading.refusal import find_refusal
-from harness.grading.run_on import cut_run_on
-from harness.grading.said import said
-from harness.grading.text import prepare
-from harness.grading.unreadable import readable
+from harness.grading.refusal.refusals import find_refusal
+from harness.grading.text.prepare import prepare
+from harness.grading.text.said import said
+from harness.grading.text.unreadable import readable
+from harness.grading.world.grader import WorldGrader
 from harness.instruct.exposure import split_exposure
 from harness.logs.graded import Logged, grade_log, summarise_log
 from harness.report.answers import embed

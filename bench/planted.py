@@ -45,8 +45,8 @@ from harness.core.records import Answer, Exposure, Question, Request, Verdict
 from harness.core.seeds import derive_seed
 from harness.decision.gate import decide
 from harness.decision.policy import load_policy
-from harness.grading.grader import WorldGrader
 from harness.grading.of_run import grade_run
+from harness.grading.world.grader import WorldGrader
 from harness.pipeline.audit import Opened, Settings, Subject, audit, prepare
 from harness.pipeline.execute import execute
 from harness.prompts.plan import Plan, make_plan

@@ -8,7 +8,7 @@ verdict by reading, before any grader saw it; `second` is what another reader sa
 them, apart from the first (`first`); `label` is what both agreed upon in the end. Nobody looks
 at this file's answers to change the grader: it is only measured on. `real_answers_dev.jsonl`: 300
 others of the same models, labelled by the same guide by one reader; the rules for garble
-(harness/grading/garble.py) were made while looking at these.
+(harness/grading/illformed/reader.py) were made while looking at these.
 
 One object a line: id, model, recipe, variant, question (as in questions.jsonl), answer,
 truncated (ended at its token limit), label (a verdict), correct, why; in the test file also first
@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.records import Question, from_dict
-from harness.grading.grader import WorldGrader
 from harness.grading.protocol import Context
+from harness.grading.world.grader import WorldGrader
 from harness.instruct.exposure import split_exposure
 from harness.stats.raters import Raters, raters
 from harness.suites import with_semantics

@@ -22,7 +22,7 @@ from phrasings import DEVELOPMENT
 from rendering import Case, exposures, render
 
 from harness.core.records import Verdict
-from harness.grading.grader import Grade, WorldGrader, similarity
+from harness.grading.world.grader import Grade, WorldGrader, similarity
 from harness.world.generator import generate_world
 from harness.world.story import load_story
 

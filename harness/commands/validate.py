@@ -131,7 +131,7 @@ def _measure(
 
 def _fit(sets: list[LabelledSet], folder: Path, cards: Path | None, nli: Entailment | None) -> None:
     from harness.grading.cards import write_card
-    from harness.grading.evidence import EvidenceGrader
+    from harness.grading.evidence.grader import EvidenceGrader
     from harness.validation.evidence_fit import fit_labelled, fitted_card
 
     grader = EvidenceGrader(nli=nli)

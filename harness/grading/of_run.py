@@ -7,9 +7,9 @@ from itertools import islice
 
 from harness.core.errors import GradingError
 from harness.core.records import Answer, GradedAnswer, Question, Request
-from harness.grading.left_open import whole_text
 from harness.grading.protocol import Context, Grade, Grader, Item, grade_all
-from harness.grading.silence import cause_of, is_cut
+from harness.grading.text.left_open import whole_text
+from harness.grading.text.silence import cause_of, is_cut
 
 BLOCK = 512  # answers handed to a grader at a time
 
@@ -27,7 +27,7 @@ def grade_run(
 ) -> Iterator[GradedAnswer]:
     """Grade every answer for every cell of its request, in the order of `answers`.
 
-    graders: by suite. left_open: arms whose cut answers are thinking, see left_open.py.
+    graders: by suite. left_open: arms whose cut answers are thinking, see text/left_open.py.
     passages: by question id, what its answers may rest on.
     Raises GradingError for an answer or a cell whose request or question is missing.
     """

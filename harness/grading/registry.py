@@ -20,9 +20,9 @@ from harness.grading.protocol import Grader
 ENTRY_POINTS = "bordor.graders"
 DEFAULT = "world"
 _SHIPPED = {
-    "world": "harness.grading.grader:for_source",
-    "evidence": "harness.grading.evidence_verdicts:for_source",
-    "gold": "harness.grading.gold:for_source",
+    "world": "harness.grading.world.grader:for_source",
+    "evidence": "harness.grading.evidence.verdicts:for_source",
+    "gold": "harness.grading.equivalence.gold:for_source",
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from harness.core.bounded import parse_json
 from harness.core.errors import SpecError
 from harness.core.files import Unreadable, read_bytes
-from harness.grading.equivalence_reading import read
+from harness.grading.equivalence.reading import read
 from harness.logs.formats import format_of, not_json
 
 _PROMPT = re.compile(r"^\s*(?:Q(?:uestion)?|User|Human)\s?:\s*", re.IGNORECASE)

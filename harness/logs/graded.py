@@ -16,7 +16,7 @@ from typing import Any
 from harness.core.errors import SpecError, StoreError
 from harness.core.files import write_json, write_text
 from harness.core.records import Cause, Question, Verdict
-from harness.grading.equivalence import GRADER
+from harness.grading.equivalence.grader import GRADER
 from harness.grading.protocol import Context, Grade, Grader, Item, grade_all
 from harness.grading.registry import make_graders
 from harness.logs.files import Logged, rows_of

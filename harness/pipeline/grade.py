@@ -34,8 +34,8 @@ def grade(run: RunFolder, *, on_progress: OnProgress | None = None) -> Counter[s
 
     verdicts.jsonl takes its place whole, in the order of the answers and their cells.
     """
-    from harness.grading.left_open import arms_left_open
     from harness.grading.of_run import grade_run
+    from harness.grading.text.left_open import arms_left_open
 
     requests = list(run.read_records(PLAN, Request))
     questions = read_questions(run, requests)

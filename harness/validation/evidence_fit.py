@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.core.errors import GradingError
 from harness.core.files import read_object
 from harness.core.seeds import content_hash
-from harness.grading.evidence import Evidence, EvidenceGrader
-from harness.grading.evidence_answer import answer_row
-from harness.grading.evidence_model import Trees, trees_data
+from harness.grading.evidence.answer import answer_row
+from harness.grading.evidence.grader import Evidence, EvidenceGrader
+from harness.grading.evidence.model import Trees, trees_data
 from harness.stats.agreement import agreement, auroc_figure, length_strata
 
 if TYPE_CHECKING:

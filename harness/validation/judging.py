@@ -27,9 +27,9 @@ from harness.validation.sets import FOR_WANT_OF_KNOWLEDGE
 
 if TYPE_CHECKING:
     from harness.encoder.embedding import Entailment
-    from harness.grading.equivalence import EquivalenceGrader
-    from harness.grading.evidence import EvidenceGrade, EvidenceGrader
-    from harness.grading.refusal import Refusal
+    from harness.grading.equivalence.grader import EquivalenceGrader
+    from harness.grading.evidence.grader import EvidenceGrade, EvidenceGrader
+    from harness.grading.refusal.refusals import Refusal
 
 AT_ONCE = 256  # items handed to a grader together, so that it can batch and progress shows
 # Sets by name whose answers the shipped weights were fitted on: their figures are of the fit.
@@ -76,17 +76,17 @@ class Judge:
 def judge_of(labelled: LabelledSet, *, nli: Entailment | None = None) -> Judge:
     """The grader that reads this set, ready to grade; nli: asked by the evidence grader."""
     if labelled.kind == "refusal":
-        from harness.grading.refusal import GRADER
+        from harness.grading.refusal.refusals import GRADER
 
         epistemic = labelled.items[0].label in FOR_WANT_OF_KNOWLEDGE
         return Judge(name=GRADER, grade=_declines_for_want if epistemic else _declines)
     if labelled.kind == "equivalence" or (labelled.kind == "pairs" and _answers(labelled)):
-        from harness.grading.equivalence import EquivalenceGrader
+        from harness.grading.equivalence.grader import EquivalenceGrader
 
         same = EquivalenceGrader()
         read = _right if labelled.kind == "equivalence" else _same
         return Judge(name=same.version, grade=partial(read, same))
-    from harness.grading.evidence import EvidenceGrader
+    from harness.grading.evidence.grader import EvidenceGrader
 
     evidence = EvidenceGrader(nli=nli)
     readers: dict[str, Callable[[EvidenceGrader, Sequence[Any]], list[Judged]]] = {
@@ -108,7 +108,7 @@ def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _declines(items: Sequence[RefusalItem]) -> list[Judged]:
-    from harness.grading.refusal import find_refusal
+    from harness.grading.refusal.refusals import find_refusal
 
     found = [find_refusal(item.response) for item in items]
     return [
@@ -117,7 +117,7 @@ def _declines(items: Sequence[RefusalItem]) -> list[Judged]:
 
 
 def _declines_for_want(items: Sequence[RefusalItem]) -> list[Judged]:
-    from harness.grading.refusal import find_refusal
+    from harness.grading.refusal.refusals import find_refusal
 
     found = [find_refusal(item.response) for item in items]
     return [
@@ -130,14 +130,14 @@ def _kinds(found: Refusal) -> str:
 
 
 def _grounded(grader: EvidenceGrader, items: Sequence[GroundingItem]) -> list[Judged]:
-    from harness.grading.evidence import Evidence
+    from harness.grading.evidence.grader import Evidence
 
     graded = grader.grade_many([Evidence(i.response, i.passages, i.question) for i in items])
     return [_of_evidence(grade) for grade in graded]
 
 
 def _supported(grader: EvidenceGrader, items: Sequence[ClaimItem]) -> list[Judged]:
-    from harness.grading.evidence import Evidence
+    from harness.grading.evidence.grader import Evidence
 
     graded = grader.grade_claims([Evidence(item.claim, item.passages) for item in items])
     return [_of_evidence(grade) for grade in graded]
@@ -145,7 +145,7 @@ def _supported(grader: EvidenceGrader, items: Sequence[ClaimItem]) -> list[Judge
 
 def _supports(grader: EvidenceGrader, items: Sequence[PairItem]) -> list[Judged]:
     """The same where nothing in `b` is unsupported by `a`, nor, of two equals, the other way."""
-    from harness.grading.evidence import Evidence
+    from harness.grading.evidence.grader import Evidence
 
     ways = [Evidence(item.b, (item.a,)) for item in items]
     ways += [Evidence(item.a, (item.b,)) for item in items if not item.premise]

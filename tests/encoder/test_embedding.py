@@ -64,8 +64,8 @@ import json, random, sys
 import numpy, torch
 torch.set_num_threads(int(sys.argv[1]))
 from harness.encoder import embedding
-from harness.grading.equivalence import EquivalenceGrader
-from harness.grading.evidence import Evidence, EvidenceGrader
+from harness.grading.equivalence.grader import EquivalenceGrader
+from harness.grading.evidence.grader import Evidence, EvidenceGrader
 texts = json.loads(sys.argv[2])
 if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
     embedding.native_bfloat16 = lambda: False  # as it is where there is no AVX-512

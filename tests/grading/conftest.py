@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.records import Entity, Exposure, Fact, Passage, Question
-from harness.grading.grader import WorldGrader
+from harness.grading.world.grader import WorldGrader
 from harness.suites import shipped_suites
 from harness.world.graph import World, load_relations
 

@@ -8,11 +8,11 @@ import pytest
 
 from harness.core.records import ClaimStatus, Passage, Verdict
 from harness.core.seeds import stream
-from harness.grading.clauses import split_clauses
-from harness.grading.discourse import Discourse, genders
-from harness.grading.lexicon import Lexicon
-from harness.grading.linking import Linker
-from harness.grading.prose import Prose
+from harness.grading.coreference.discourse import Discourse, genders
+from harness.grading.extraction.prose import Prose
+from harness.grading.linking.lexicon import Lexicon
+from harness.grading.linking.linker import Linker
+from harness.grading.syntax.clauses import split_clauses
 from harness.world.graph import World
 from harness.world.story import load_story
 

@@ -6,8 +6,8 @@ import pytest
 
 from harness.core.errors import GradingError
 from harness.core.records import Verdict
-from harness.grading import synonyms
-from harness.grading.framing import unframe
+from harness.grading.linking.linker import synonyms
+from harness.grading.syntax.framing import unframe
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
 UNR, UNS = Verdict.UNRESPONSIVE, Verdict.UNSCORED

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import Question, Verdict
-from harness.grading.dress import undress
-from harness.grading.grader import WorldGrader
-from harness.grading.refusal import find_refusal
-from harness.grading.said import said
-from harness.grading.short_refusals import declines_shortly
+from harness.grading.refusal.refusals import find_refusal
+from harness.grading.refusal.short import declines_shortly
+from harness.grading.text.dress import undress
+from harness.grading.text.said import said
+from harness.grading.world.grader import WorldGrader
 
 DRESS = [
     "{}", "**{}**", '{{"answer": "{}"}}', '{{"final_answer": "{}", "confidence": 0.9}}',

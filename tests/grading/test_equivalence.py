@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from harness.core.errors import GradingError
-from harness.grading import equivalence
-from harness.grading.equivalence import EquivalenceGrader
-from harness.grading.equivalence_reading import Date, read, read_answer
-from harness.grading.equivalence_rules import rule_on
+from harness.grading.equivalence.grader import EquivalenceGrader
+from harness.grading.equivalence.grader import grader as equivalence
+from harness.grading.equivalence.reading import Date, read, read_answer
+from harness.grading.equivalence.rules import rule_on
 
 
 @pytest.fixture(scope="module")

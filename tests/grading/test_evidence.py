@@ -7,8 +7,8 @@ import numpy
 import pytest
 
 from harness.core.errors import GradingError
-from harness.grading.evidence import Evidence, EvidenceGrader
-from harness.grading.evidence_model import (
+from harness.grading.evidence.grader import Evidence, EvidenceGrader
+from harness.grading.evidence.model import (
     WEIGHTS,
     Trees,
     answer_features,
@@ -16,7 +16,7 @@ from harness.grading.evidence_model import (
     shipped_model,
     trees_data,
 )
-from harness.grading.evidence_text import read, sentences, split, stem
+from harness.grading.evidence.text import read, sentences, split, stem
 from harness.validation.evidence_fit import FittedEvidence, fit_evidence
 
 PASSAGES = (

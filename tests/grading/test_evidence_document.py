@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.core.errors import ModelError
 from harness.encoder.embedding import Encoder, Entailment, default_encoder, model_folder
-from harness.grading.evidence import Evidence, EvidenceGrader
-from harness.grading.evidence_document import DOCUMENT_FEATURES, rarities
-from harness.grading.evidence_features import FEATURES, index, measure
-from harness.grading.evidence_text import read
+from harness.grading.evidence.document import DOCUMENT_FEATURES, rarities
+from harness.grading.evidence.features import FEATURES, index, measure
+from harness.grading.evidence.grader import Evidence, EvidenceGrader
+from harness.grading.evidence.text import read
 
 DOCUMENT = (
     "Ostrina Velk was born in Dunmere in 1612. Velk kept goats. Her brother was a smith. In 1640 "

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.core.records import Cause, Question, Verdict
-from harness.grading.evidence_verdicts import EvidenceVerdicts
+from harness.grading.evidence.verdicts import EvidenceVerdicts
 from harness.grading.protocol import Context
 
 PASSAGES = (

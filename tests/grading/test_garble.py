@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.records import Question
-from harness.grading.garble import GarbleReader
-from harness.grading.lexicon import Lexicon
-from harness.grading.spelling import is_derived, looks_english
+from harness.grading.illformed.reader import GarbleReader
+from harness.grading.linking.lexicon import Lexicon
+from harness.grading.text.spelling import is_derived, looks_english
 from harness.suites import with_semantics
 
 ROOT = Path(__file__).resolve().parents[2]

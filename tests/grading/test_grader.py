@@ -8,11 +8,11 @@ import pytest
 
 from harness.core.errors import GradingError
 from harness.core.records import Answer, ClaimStatus, Exposure, Request, Verdict
-from harness.grading.frame import Frame, entity_term
-from harness.grading.grader import WorldGrader, similarity
-from harness.grading.meaning import RelationByMeaning
+from harness.grading.extraction.meaning import RelationByMeaning
+from harness.grading.linking.frame import Frame, entity_term
 from harness.grading.of_run import grade_run
 from harness.grading.protocol import Context
+from harness.grading.world.grader import WorldGrader, similarity
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
 OFF, UNR, UNS = Verdict.OFF_SCOPE, Verdict.UNRESPONSIVE, Verdict.UNSCORED

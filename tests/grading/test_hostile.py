@@ -8,16 +8,16 @@ import pytest
 
 from harness.core.records import Verdict
 from harness.core.seeds import stream
-from harness.grading.equivalence_names import name_words
-from harness.grading.equivalence_reading import read, read_answer
-from harness.grading.equivalence_rules import items_of
-from harness.grading.evidence_text import sentences
-from harness.grading.framing import unframe
-from harness.grading.numbers import read_number
-from harness.grading.refusal import find_refusal
-from harness.grading.rewording import settled_on
-from harness.grading.run_on import cut_run_on
-from harness.grading.text import prepare
+from harness.grading.equivalence.names import name_words
+from harness.grading.equivalence.reading import read, read_answer
+from harness.grading.equivalence.rules import items_of
+from harness.grading.equivalence.run_on import cut_run_on
+from harness.grading.evidence.text import sentences
+from harness.grading.refusal.refusals import find_refusal
+from harness.grading.syntax.framing import unframe
+from harness.grading.syntax.rewording import settled_on
+from harness.grading.text.numbers import read_number
+from harness.grading.text.prepare import prepare
 
 BOMBS = {
     "nothing but names": "Torvash " * 3000,

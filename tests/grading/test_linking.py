@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.grading.lexicon import Lexicon
-from harness.grading.linking import NO_GUARD, Linker, guard_for
+from harness.grading.linking.lexicon import Lexicon
+from harness.grading.linking.linker import NO_GUARD, Linker, guard_for
 
 
 @pytest.fixture(scope="module")

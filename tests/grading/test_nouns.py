@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from harness.core.records import ClaimStatus, Entity, Fact, Passage
-from harness.grading.clauses import split_clauses
-from harness.grading.discourse import Discourse
-from harness.grading.grader import WorldGrader
-from harness.grading.lexicon import Lexicon
-from harness.grading.linking import Linker
-from harness.grading.nouns import nouns_of
+from harness.grading.coreference.discourse import Discourse
+from harness.grading.linking.lexicon import Lexicon
+from harness.grading.linking.linker import Linker
+from harness.grading.linking.nouns import nouns_of
+from harness.grading.syntax.clauses import split_clauses
+from harness.grading.world.grader import WorldGrader
 from harness.world.graph import World
 from harness.world.story import load_story
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.grading.numbers import find_numbers, read_number
+from harness.grading.text.numbers import find_numbers, read_number
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.grading.refusal import find_refusal, refusal_in
-from harness.grading.refusal_cues import normal_form
-from harness.grading.refusal_words import FIRST, SHARE, lean_of, word_features
-from harness.grading.text import split_sentences
+from harness.grading.refusal.cues import normal_form
+from harness.grading.refusal.refusals import find_refusal, refusal_in
+from harness.grading.refusal.words import FIRST, SHARE, lean_of, word_features
+from harness.grading.text.prepare import split_sentences
 
 DECLINES = [
     ("Not able to answer.", "knowledge"),

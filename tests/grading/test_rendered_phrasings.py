@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.records import Verdict
-from harness.grading.grader import WorldGrader
+from harness.grading.world.grader import WorldGrader
 from harness.world.generator import generate_world, shared_relations
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))

@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.records import Exposure, Fact, Question, Verdict
 from harness.core.seeds import stream
-from harness.grading.grader import WorldGrader
+from harness.grading.world.grader import WorldGrader
 from harness.suites import with_semantics
 from harness.suites.build import build_questions
 from harness.world.graph import World, fill

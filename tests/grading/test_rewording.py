@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import ClaimStatus, Exposure, Question
-from harness.grading.clause_words import Token
-from harness.grading.framing import unframe
-from harness.grading.grader import WorldGrader
-from harness.grading.prose import Prose
-from harness.grading.rewording import filled_gaps, labelled, settled_on
+from harness.grading.coreference.tokens import Token
+from harness.grading.extraction.prose import Prose
+from harness.grading.syntax.framing import unframe
+from harness.grading.syntax.rewording import filled_gaps, labelled, settled_on
+from harness.grading.world.grader import WorldGrader
 from harness.suites import with_semantics
 from harness.world.graph import World
 from harness.world.story import load_story
@@ -65,8 +65,8 @@ def test_a_doubt_behind_a_claim_denies_nothing(doubt):
 
 
 def test_a_row_without_verbs_has_the_verb_of_its_first_clause(visgar):
-    from harness.grading.lexicon import Lexicon
-    from harness.grading.linking import Linker
+    from harness.grading.linking.lexicon import Lexicon
+    from harness.grading.linking.linker import Linker
 
     linked = Linker(visgar, Lexicon(visgar)).link("Visgar went with Elorna, Igodo with Fennimo")
     starts = {mention.start: mention for mention in linked.mentions}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.grading.run_on import cut_run_on
+from harness.grading.equivalence.run_on import cut_run_on
 
 QUESTION = "Where was the weaver Torvash born?"
 ANSWER = "Torvash was born in Lund."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import Answer, Cause, Question, Request, Verdict
-from harness.grading.grader import WorldGrader
 from harness.grading.of_run import grade_run
-from harness.grading.silence import cause_of
+from harness.grading.text.silence import cause_of
+from harness.grading.world.grader import WorldGrader
 
 SILENT = Verdict.UNRESPONSIVE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.grading.text import clean, is_degenerate, prepare, split_sentences
+from harness.grading.text.prepare import clean, is_degenerate, prepare, split_sentences
 
 CASES = [
     ("A weaver.", ("A weaver.",)),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import Answer, Cause, Question, Request, Verdict
-from harness.grading.grader import WorldGrader
-from harness.grading.left_open import arms_left_open
 from harness.grading.of_run import grade_run
 from harness.grading.protocol import Context
-from harness.grading.refusal import find_refusal
-from harness.grading.said import said
-from harness.grading.thinking import leaves_open, masked, split_thinking
+from harness.grading.refusal.refusals import find_refusal
+from harness.grading.text.left_open import arms_left_open
+from harness.grading.text.said import said
+from harness.grading.text.thinking import leaves_open, masked, split_thinking
+from harness.grading.world.grader import WorldGrader
 
 T = "The user asks for a trade.\nHe may be a baker, or a smith."
 A = "A weaver."

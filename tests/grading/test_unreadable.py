@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.records import Cause, Question, Verdict
-from harness.grading.grader import WorldGrader
-from harness.grading.unreadable import readable
+from harness.grading.text.unreadable import readable
+from harness.grading.world.grader import WorldGrader
 
 READ = Path(__file__).resolve().parents[1] / "data" / "real_answers_dev.jsonl"
 FOREIGN = (

@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.errors import SpecError, StoryError
 from harness.core.records import Form, Question, Scope, Verdict
-from harness.grading.grader import WorldGrader
+from harness.grading.world.grader import WorldGrader
 from harness.instruct.exposure import split_exposure
 from harness.suites import build_questions, list_suites, shipped_suites, with_semantics
 from harness.suites.material import Material

@@ -8,7 +8,7 @@ import pytest
 from harness.core.errors import SpecError, StoryError, UsageError
 from harness.core.records import Entity, Exposure, Fact, Passage, Verdict
 from harness.core.specs import WrittenQuestionSpec
-from harness.grading.grader import WorldGrader
+from harness.grading.world.grader import WorldGrader
 from harness.instruct.absent import certify_absent
 from harness.instruct.exposure import split_exposure
 from harness.prompts.variants import load_variants

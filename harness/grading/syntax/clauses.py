@@ -1,0 +1,391 @@
+"""A long sentence as short ones, each with its own subject and with names for pronouns.
+
+"Igodo, a ferryman of eighty-one, lives there, and his wife, who bakes, is Wendaly" becomes
+"Igodo was a ferryman", "Igodo was eighty-one years old", "Igodo lives in Salvimar", and so on.
+Cuts are made at semicolons, at relative clauses, at "and" or "but" before a new subject or
+verb, and around appositions. What is cut out keeps the place of its words in the sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.grading.coreference.anaphora import named_tokens
+from harness.grading.coreference.discourse import Discourse
+from harness.grading.coreference.tokens import (
+    ADVERBS,
+    BE,
+    DETERMINERS,
+    FINITE,
+    JOINTS,
+    PREPOSITIONS,
+    RELATIVE,
+    Clause,
+    Token,
+    as_tokens,
+    has_verb,
+    is_finite,
+    is_joined,
+    is_participle,
+    is_plain,
+    is_verb,
+    of_person,
+    so_does,
+    that_for_which,
+    trimmed,
+)
+from harness.grading.linking.linker import Linked
+from harness.grading.linking.nouns import NOUNS
+from harness.grading.syntax.rewording import filled_gaps
+from harness.grading.text.numbers import find_numbers
+from harness.grading.text.words import TOKEN
+
+OLDEST = 120  # years; a bare number up to it may be an age, a larger one is a year
+MIN_WORDS = 5
+# What may stand in front of a clause's subject: "and in her old age she ..."
+_FRONTED = PREPOSITIONS | {"on", "after", "before", "during", "according"}
+_IN_YEAR = ["in", "the", "year"]
+
+
+def split_clauses(linked: Linked, discourse: Discourse) -> tuple[list[Clause], bool]:
+    """The clauses of a sentence, and whether a pronoun was resolved in them.
+
+    `discourse` takes in the names of the sentence.
+    """
+    tokens = named_tokens(linked, discourse)
+    names = [token.mention for token in tokens if token.mention]
+    discourse.hear(names, names[0] if names else None)
+    if len(tokens) < MIN_WORDS - 2:
+        return [], False
+    resolved = len(names) > len(linked.mentions)
+    found: list[list[Token]] = []
+    for row in filled_gaps(tokens):
+        for part in _split_roles(row):
+            _cut(part, None, found, depth=0)
+    clauses = [clause for part in found for clause in _ages(part)]
+    kept = [Clause(tuple(part)) for part in clauses if any(t.low.isalpha() for t in part[1:])]
+    return kept, resolved
+
+
+def _split_roles(tokens: list[Token]) -> list[list[Token]]:
+    """Roles said beside a name, as clauses of their own, and the tokens without them.
+
+    "Visgar's old teacher Oswenna led it" says that she was his teacher, and that she led it;
+    so does "Ulgrim the bell-ringer" of his trade.
+    """
+    said: list[list[Token]] = []
+    place = 0
+    while place < len(tokens):
+        mention, follow = tokens[place].mention, [t.low for t in tokens[place + 1 : place + 2]]
+        if mention and follow == ["'s"] and (at := _owned_name(tokens, place + 2)):
+            named = Token(tokens[at].text, tokens[place].at, tokens[at].mention)
+            said.append([named, Token("was", tokens[at].at), *tokens[place:at]])
+            tokens = [*tokens[:place], *tokens[at:]]
+            continue
+        if mention and follow == ["the"] and of_person(mention) and _lone_noun(tokens, place + 2):
+            be = Token("was", tokens[place + 2].at)
+            said.append([tokens[place], be, *tokens[place + 1 : place + 3]])
+            tokens = [*tokens[: place + 1], *tokens[place + 3 :]]
+        place += 1
+    return [*said, tokens]
+
+
+def _owned_name(tokens: Sequence[Token], start: int) -> int:
+    """Where the name of "'s old teacher Oswenna" stands; 0 where there is none."""
+    at = start
+    while at < len(tokens) and at < start + 4 and is_plain(tokens[at]):
+        at += 1
+    named = tokens[at].mention if start < at < len(tokens) else None
+    return at if named is not None and of_person(named) else 0
+
+
+def _lone_noun(tokens: Sequence[Token], at: int) -> bool:
+    """Whether one noun stands behind "Ulgrim the", and no more of a phrase."""
+    if at >= len(tokens) or not is_plain(tokens[at]):
+        return False
+    after = tokens[at + 1].low if at + 1 < len(tokens) else ""
+    if after in ("of", "'s"):
+        return False
+    joins = after in JOINTS | RELATIVE | PREPOSITIONS
+    return not after.isalpha() or joins or is_verb(tokens[at + 1])
+
+
+def _cut(tokens: list[Token], lead: Token | None, found: list[list[Token]], *, depth: int) -> None:
+    """Cut tokens into clauses, adding each to `found`; `lead`: the subject before them."""
+    tokens = trimmed(tokens)
+    if not tokens:
+        return
+    subject = next((t for t in tokens if t.mention), None)
+    for place, token in enumerate(tokens):
+        if place == 0 or depth > 12:
+            continue
+        rest = tokens[place + 1 :]
+        low = token.low
+        if low in (";", ":", "-"):
+            goes_on = any(t.mention for t in rest) and has_verb(rest)
+            if low != ":" or (has_verb(tokens[:place]) and goes_on):
+                _cut(tokens[:place], lead, found, depth=depth + 1)
+                _cut(rest, subject or lead, found, depth=depth + 1)
+                return
+        elif low == "," and subject and _participial(tokens, place):
+            _cut(tokens[:place], lead, found, depth=depth + 1)
+            _cut([subject, *rest], subject, found, depth=depth + 1)
+            return
+        elif _opens_relative(tokens, place):
+            _relative(tokens, place, lead, found, depth)
+            return
+        elif low == "," and _apposition(tokens, place):
+            _appose(tokens, place, lead, found, depth)
+            return
+        elif (low in JOINTS or low == ",") and has_verb(tokens[:place]) and rest:
+            after = trimmed(rest)
+            if not after or not _opens_clause(after):
+                continue
+            head = after[0]
+            _cut(tokens[:place], lead, found, depth=depth + 1)
+            if head.low == "so" and found:
+                _echoed(after, found)
+            elif head.low in _FRONTED or head.mention or (head.low in ADVERBS and after[1].mention):
+                _cut(after, subject or lead, found, depth=depth + 1)
+            elif head.low in ("the", "a", "both", "another") or _plain_subject(after):
+                _cut(after, None, found, depth=depth + 1)
+            else:
+                mine = subject or lead
+                _cut(([mine] if mine else []) + after, mine, found, depth=depth + 1)
+            return
+    if not subject and lead is not None:
+        tokens = [lead, *tokens]
+    found.append(tokens)
+
+
+def _plain_subject(tokens: Sequence[Token]) -> bool:
+    """A noun with a verb of its own before a name: "horses scare him"."""
+    if tokens[0].low in FINITE or tokens[0].low in RELATIVE:
+        return False
+    for place in (1, 2):
+        if place + 1 < len(tokens) and tokens[place].low and tokens[place + 1].mention:
+            return tokens[place].low not in PREPOSITIONS and tokens[place].low not in ("and", "'s")
+    return False
+
+
+def _opens_clause(tokens: Sequence[Token]) -> bool:
+    """Whether tokens start a clause: a subject and then a verb, or a verb."""
+    if so_does(tokens):
+        return True
+    first = tokens[0]
+    if first.mention:
+        if len(tokens) > 1 and tokens[1].low in ("'s", "and", ","):
+            return has_verb(tokens[2:8])
+        return has_verb(tokens[1:4])
+    if first.low in ("the", "a", "both", "another") and len(tokens) > 2:
+        return tokens[2].mention is None and has_verb(tokens[2:4])
+    if _plain_subject(tokens) and is_verb(tokens[1]):
+        return True
+    if first.low in ADVERBS and len(tokens) > 2 and tokens[1].mention:
+        return has_verb(tokens[2:5])
+    if first.low in _FRONTED:
+        return any(
+            tokens[at].mention and tokens[at + 1].low != "'s" and is_verb(tokens[at + 1])
+            for at in range(2, min(8, len(tokens) - 1))
+        )
+    skip = 1 if first.low in ADVERBS else 0
+    return len(tokens) > skip and is_verb(tokens[skip]) and not tokens[skip].low.endswith("ing")
+
+
+def _relative(
+    tokens: list[Token], place: int, lead: Token | None, found: list[list[Token]], depth: int
+) -> None:
+    """The clause behind "who", up to a comma behind which the sentence goes on."""
+    end = len(tokens)
+    opened = tokens[place - 1].low == ","
+    for at in range(place + 1, len(tokens)):
+        if tokens[at].low == "," and has_verb(tokens[place + 1 : at]):
+            after = tokens[at + 1 :]
+            if _apposition(tokens, at):
+                continue
+            if after and (opened or not after[0].mention) and after[0].low not in RELATIVE:
+                end = at
+                break
+    before = trimmed(tokens[: place - 1] if opened else tokens[:place])
+    inner, after = tokens[place + 1 : end], tokens[end:]
+    word = tokens[place].low
+    if before and before[-1].low in PREPOSITIONS:
+        before = before[:-1]
+    names = [t for t in before if t.mention and (word != "who" or t.mention.kind != "place")]
+    if word == "where":
+        names = [t for t in names if t.mention and t.mention.kind == "place"]
+    owner = names[-1] if names else lead
+    noun = before[-1] if before else None
+    if noun is not None and not noun.mention and word in ("who", "which"):
+        if _nominal(before):
+            owner = next((t for t in before if t.mention), lead)
+        elif inner and not inner[0].mention:
+            owner = noun
+    if owner is None:
+        found.append(tokens)
+        return
+    rest = trimmed(after)
+    goes_on = rest and not has_verb(before) and not rest[0].mention
+    main = [*before, *rest] if goes_on else before
+    _cut(main, lead, found, depth=depth + 1)
+    at = tokens[place].at
+    named = Token(owner.text, at, owner.mention)
+    if word == "whose":
+        _cut([named, Token("'s", at), *inner], owner, found, depth=depth + 1)
+    elif word == "where":
+        _cut([*inner, Token("in", at), named], owner, found, depth=depth + 1)
+    elif inner and (inner[0].mention or inner[0].low in ("the", "young", "old")):
+        _cut([*inner, named], owner, found, depth=depth + 1)  # "which Fennimo set off"
+    else:
+        _cut([named, *inner], owner if owner.mention else None, found, depth=depth + 1)
+    if rest and not goes_on:
+        first = next((t for t in before if t.mention), lead)
+        bare = rest[0].mention or first is None or _plain_subject(rest)
+        opener = [] if bare or first is None else [first]
+        _cut([*opener, *rest], first, found, depth=depth + 1)
+
+
+def _nominal(before: Sequence[Token]) -> bool:
+    """Whether what stands before "who" says what the subject is: "Visgar is a locksmith"."""
+    for at in range(len(before) - 1, 0, -1):
+        if before[at].low in PREPOSITIONS - {"of"}:
+            return False
+        if before[at].low in ("a", "an", "the", "one"):
+            return before[at - 1].low in BE
+    return False
+
+
+def _opens_relative(tokens: Sequence[Token], place: int) -> bool:
+    named = any(token.mention for token in tokens[:place])
+    return named and (tokens[place].low in RELATIVE or that_for_which(tokens, place))
+
+
+def _participial(tokens: Sequence[Token], place: int) -> bool:
+    rest = tokens[place + 1 :]
+    return bool(rest) and is_participle(rest[0]) and has_verb(tokens[:place])
+
+
+def _apposition(tokens: Sequence[Token], place: int) -> bool:
+    """Whether ", a locksmith" stands behind a name, and no verb belongs to it."""
+    if place + 2 > len(tokens) or tokens[place - 1].mention is None:
+        return False
+    after = tokens[place + 1 :]
+    if after[0].low in DETERMINERS or (
+        after[0].mention and len(after) > 2 and after[1].low == "'s"
+    ):
+        end = next((i for i, t in enumerate(after) if t.low in (",", ";") or t.low in RELATIVE),
+                   len(after))  # fmt: skip
+        return 1 < end <= 14 and not any(is_finite(t) for t in after[:end])
+    numbers = find_numbers([t.text.lower() for t in after[:4]])
+    return bool(numbers) and numbers[0][0] == 0 and (
+        len(after) == numbers[0][1] or after[numbers[0][1]].low == ","
+    )  # fmt: skip
+
+
+def _appose(
+    tokens: list[Token], place: int, lead: Token | None, found: list[list[Token]], depth: int
+) -> None:
+    after = tokens[place + 1 :]
+    end = next((i for i, t in enumerate(after) if t.low in (",", ";") or t.low in RELATIVE),
+               len(after))  # fmt: skip
+    name = _renamed(tokens[:place], after[:end])
+    inner, rest = after[:end], after[end:]
+    if rest and rest[0].low == ",":
+        rest = rest[1:]
+    while inner and inner[0].low in ("now", "once", "then", "formerly", "himself", "herself",
+                                     "itself"):  # fmt: skip
+        inner = inner[1:]
+    at = inner[0].at if inner else name.at
+    _cut([Token(name.text, at, name.mention), Token("was", at), *inner], lead, found,
+         depth=depth + 1)  # fmt: skip
+    head = tokens[:place]
+    if rest and rest[0].low in RELATIVE:
+        _cut(head, lead, found, depth=depth + 1) if has_verb(head) else None
+        named = Token(name.text, rest[0].at, name.mention)
+        _cut([named, *rest], lead, found, depth=depth + 1)
+        return
+    if rest and (has_verb(head) and not is_joined(rest)) and rest[0].mention:
+        _cut(head, lead, found, depth=depth + 1)
+        _cut(rest, lead, found, depth=depth + 1)
+        return
+    _cut([*head, *rest], lead, found, depth=depth + 1)
+
+
+def _renamed(before: Sequence[Token], noun: Sequence[Token]) -> Token:
+    """Whom an apposition is about: "the lord of Lund, a merchant" is no town."""
+    last = before[-1]
+    settled = any(token.low in NOUNS["place"] for token in noun)
+    if last.mention and last.mention.kind == "place" and not settled:
+        people = [t for t in before if t.mention and t.mention.kind != "place"]
+        return people[0] if people else last
+    return last
+
+
+def _echoed(after: Sequence[Token], found: list[list[Token]]) -> None:
+    """The clause before once more, of another: "and so does Kestrado"."""
+    names = [t for t in after if t.mention]
+    before = found[-1]
+    first = next((i for i, t in enumerate(before) if t.mention), None)
+    if not names or first is None:
+        return
+    last = first
+    while last + 2 < len(before) and before[last + 1].low == "and" and before[last + 2].mention:
+        last += 2
+    turned = {before[first].mention: names[0]}
+    rest = [turned.get(t.mention, t) if t.mention else t for t in before[last + 1 :]]
+    rest = [replace(t, at=names[0].at) for t in rest if t.low != "both"]
+    found.append([names[0], *rest])
+
+
+def _ages(tokens: list[Token]) -> list[list[Token]]:
+    """A clause with the ages and years taken out that stand in it without a word for them."""
+    lows = [token.low for token in tokens]
+    subject = next((t for t in tokens if t.mention), None)
+    for start, end, value in find_numbers(lows):
+        follow = lows[end] if end < len(lows) else ""
+        before = lows[start - 1] if start else ""
+        bare = (
+            follow in ("", ",", "and", "who", ")", "she", "he")
+            or tokens[min(end, len(tokens) - 1)].mention
+        )
+        if subject is None or follow.startswith("year") or not bare:
+            continue
+        event = next((t for t in tokens if t.mention and t.mention.kind == "event"), None)
+        if event is not None and value > OLDEST and before in ("in", "(", ","):
+            said = [event, *as_tokens("was in the year", tokens[start].at), *tokens[start:end]]
+            cut = start - 1
+            rest = [*tokens[:cut], *tokens[end + (follow == ")") :]]
+            return [rest, said] if len(rest) > 1 else [said]
+        if event is not None and value > OLDEST and lows[max(0, start - 3) : start] == _IN_YEAR:
+            said = [event, *as_tokens("was in the year", tokens[start].at), *tokens[start:end]]
+            rest = [*tokens[: start - 3], *tokens[end:]]
+            return [rest, said] if len(rest) > 2 else [tokens]
+        if not 4 < value <= OLDEST:
+            continue
+        person = next(
+            (
+                t
+                for t in tokens
+                if t.mention and t.mention.kind in ("person", "unknown", "invented")
+            ),
+            None,
+        )
+        of = before == "of" and start > 1 and lows[start - 2].isalpha() and lows[start - 2] != "age"
+        fronted = start == 1 and before in ("at", "aged")
+        alone = start == 2 and lows[1] == "was" and end == len(tokens)
+        if person is not None and (of or fronted or alone):
+            at = tokens[start].at
+            said = [person, Token("was", at), *tokens[start:end], *as_tokens("years old", at)]
+            rest = [*tokens[: start - 1], *tokens[end:]] if not alone else []
+            return [rest, said] if len(rest) > 1 else [said]
+    return [tokens]
+
+
+def spoken_by(text: str, clause: Clause) -> str:
+    """The part of a sentence that a clause stands for."""
+    start, end = clause.span
+    places = [match.span() for match in TOKEN.finditer(text)]
+    if not places or start >= len(places):
+        return text
+    return text[places[start][0] : places[min(end, len(places)) - 1][1]]
