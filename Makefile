@@ -10,7 +10,7 @@ override STAMP := .venv/.installed
 override BORDOR := .venv/bin/python -m harness
 
 # What each target takes; a variable that is not given leaves the default.
-override SIDES := STORY RECIPE SEEDS LIMIT OUT AS_IS
+override SIDES := STORY RECIPE SAMPLES SEEDS LIMIT OUT AS_IS
 override TAKES_audit := MODEL $(SIDES) BASE SUITE_PATH CONCURRENCY TIMEOUT EXECUTOR ACTORS
 override TAKES_doctor := MODEL BASE AS_IS
 override TAKES_validate := DATA JSON WORST SAMPLE
@@ -45,11 +45,16 @@ $(error bordor: AS_IS is '$(AS_IS)'; say 1, yes or true, or 0, no or false)
 endif
 endif
 
+# SEEDS: the name that SAMPLES had; both would be two answers to one question.
+ifneq ($(and $(SAMPLES),$(SEEDS)),)
+$(error bordor: SEEDS is the old name of SAMPLES; say one of them)
+endif
+
 PYTHON ?= python3
 export PYTHON
 
 AUDIT_FLAGS = $${STORY:+--story "$$STORY"} $${RECIPE:+--recipe "$$RECIPE"} \
-	$${SEEDS:+--seeds "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
+	$${SAMPLES:+--samples "$$SAMPLES"} $${SEEDS:+--samples "$$SEEDS"} $${LIMIT:+--limit "$$LIMIT"} $${OUT:+--out "$$OUT"}
 AS_IS_FLAG = $(if $(filter 1 yes true,$(AS_IS)),--as-is)
 SIDE_FLAGS = $(AUDIT_FLAGS) $(AS_IS_FLAG)
 # BASE: under an adapter folder, or a server's control. AS_IS=1: MODEL is whole, train nothing.
@@ -69,7 +74,7 @@ help: ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' \
 		| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
-	@echo "Variables of make audit: MODEL STORY RECIPE SEEDS LIMIT OUT BASE AS_IS SUITE_PATH CONCURRENCY TIMEOUT EXECUTOR ACTORS; see .venv/bin/bordor audit --help"
+	@echo "Variables of make audit: MODEL STORY RECIPE SAMPLES LIMIT OUT BASE AS_IS SUITE_PATH CONCURRENCY TIMEOUT EXECUTOR ACTORS; see .venv/bin/bordor audit --help"
 
 setup: $(STAMP) ## .venv with everything from requirements.lock
 

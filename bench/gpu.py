@@ -131,6 +131,7 @@ def prepare(folder: Path, scratch: Path, asked: argparse.Namespace) -> dict[str,
 
 def prompts(spec: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """Requests of the default audit, over all its suites and variants."""
+    from harness.core.records import Sampling
     from harness.core.seeds import stream
     from harness.instruct.exposure import split_exposure
     from harness.models.loading import load_tokenizer
@@ -147,8 +148,8 @@ def prompts(spec: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:
     plan = make_plan(
         build_questions(world, exposure, story=STORY, suites=None, limit=None, seed=0),
         load_variants(), encode=lambda chat: encode_prompt(tokenizer, chat), put=put,
-        samples=max(SIZES.values()), temperature=1.0, max_new_tokens=asked.max_new_tokens,
-        seed=0, identity={}, context=spec.context, control=False, floor=0,
+        sampling=Sampling(samples=max(SIZES.values()), max_new_tokens=asked.max_new_tokens),
+        identity={}, context=spec.context, control=False, floor=0,
     )  # fmt: skip
     if len(plan.requests) < asked.prompts:
         raise SystemExit(f"the default audit has {len(plan.requests)} prompts, not {asked.prompts}")

@@ -41,7 +41,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.backends.scripted import ScriptedBackend
-from harness.core.records import Answer, Exposure, Question, Request, Verdict
+from harness.core.records import Answer, Exposure, Question, Request, Sampling, Verdict
 from harness.core.seeds import derive_seed
 from harness.decision.gate import decide
 from harness.decision.policy import load_policy
@@ -140,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         settings = Settings(
-            model=str(_adapter(folder)), suites=SUITES, variants=VARIANTS, seeds=SAMPLES,
+            model=str(_adapter(folder)), suites=SUITES, variants=VARIANTS, samples=SAMPLES,
             max_new_tokens=LONGEST, out=folder / "runs",
         )  # fmt: skip
         subject = prepare(settings, build=False, on_progress=lambda _: None, on_note=lambda _: None)
@@ -258,7 +258,7 @@ def _folder(
         "model": name,
         "story": subject.source.world.name,
         "world": {"name": subject.source.world.name, "hash": subject.source.world.hash},
-        "sampling": {"seeds": SAMPLES, "temperature": 1.0, "max_new_tokens": LONGEST},
+        "sampling": {"samples": SAMPLES, "temperature": 1.0, "max_new_tokens": LONGEST},
         "identity": {"name": name},
     }
     files = {QUESTIONS: records_text(subject.questions), PLAN: records_text(plan.requests)}
@@ -317,7 +317,7 @@ def _inventions(world: World, question: Question) -> Iterator[str]:
 def _plan(questions: Sequence[Question], variants: Sequence, exposure: dict[str, Exposure]) -> Plan:
     return make_plan(
         questions, variants, encode=ScriptedBackend(lambda *_: "").encode, put=put,
-        samples=SAMPLES, temperature=1.0, max_new_tokens=LONGEST, seed=0,
+        sampling=Sampling(samples=SAMPLES, max_new_tokens=LONGEST),
         identity={"exposure": exposure}, control=False, floor=0,
     )  # fmt: skip
 

@@ -22,12 +22,14 @@ from harness.commands.common import (
     Model,
     Out,
     Run,
+    Seeds,
     SuitePath,
     Timeout,
     find_run,
     noter,
     open_console,
     print_table,
+    renamed,
     show_summary,
     split_names,
     told,
@@ -86,7 +88,10 @@ def audit(
         str | None,
         typer.Option(help="How the adapter is trained where none is. [default: instruct]"),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=0, help="Sampled answers beside one greedy.")] = 4,
+    samples: Annotated[
+        int | None, typer.Option(min=0, help="Drawn answers beside one greedy. [default: 4]")
+    ] = None,
+    seeds: Seeds = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Questions per suite. [default: each suite's own]")
     ] = None,
@@ -113,7 +118,9 @@ def audit(
         str | None,
         typer.Option(help="nf4, fp4, int8 or none. [default: the model's, or its adapter's]"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of questions, typing errors and samples.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Random seed for questions, typing errors and samples.")
+    ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, its cost and its time; no audit.")
     ] = False,
@@ -147,8 +154,10 @@ def audit(
         raise UsageError(f"--temperature is {temperature}; sampling needs one above 0")
     if top_p is not None and not 0 < top_p <= 1:
         raise UsageError(f"--top-p is {top_p}; it must be above 0 and at most 1")
+    found = renamed(samples, seeds)
+    drawn = {} if found is None else {"samples": found}
     settings = Settings(
-        model=model, story=story, recipe=recipe, seeds=seeds, limit=limit, out=out,
+        model=model, story=story, recipe=recipe, limit=limit, out=out, **drawn,
         suites=split_names(suites), suite_paths=tuple(suite_path or ()),
         variants=split_names(variants), temperature=temperature,
         top_p=None if top_p == 1 else top_p, top_k=top_k, max_new_tokens=max_new_tokens,

@@ -40,7 +40,7 @@ def main(out: str, adapter: str, stage: str, done: str) -> None:
     settings = Settings(
         model=adapter,
         limit=4,
-        seeds=2,
+        samples=2,
         out=Path(out),
         variants=("article", "none", "lower"),
         suites=("in_domain", "invented", "unstated"),

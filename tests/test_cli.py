@@ -41,7 +41,7 @@ def test_version_and_help():
 
 
 WRONG = [
-    (("audit", "--seeds", "-1"), "--seeds"),
+    (("audit", "--samples", "-1"), "--samples"),
     (("audit", "--limit", "0"), "--limit"),
     (("audit", "--limit", "many"), "--limit"),
     (("audit", "--temperature", "0"), "--temperature"),
@@ -231,3 +231,16 @@ def test_bordor_home_of_nobody_is_named_and_no_folder_of_that_name_is_made(monke
     ended = bordor("build", "story", "generated/3")
     assert ended.exit_code == 2 and "BORDOR_HOME: '~no-such-user/built'" in ended.output
     assert not list(tmp_path.iterdir())
+
+
+def test_the_old_name_of_samples_still_works_with_a_warning_and_not_beside_the_new_one():
+    old = bordor("audit", "no-such-model", "--seeds", "2")
+    assert old.exit_code == 2
+    assert (
+        "--seeds is called --samples now" in old.stderr and "no model 'no-such-model'" in old.stderr
+    )
+    both = bordor("gate", "a", "b", "--seeds", "2", "--samples", "3")
+    assert both.exit_code == 2 and "say one of them" in both.stderr
+    for command in ("audit", "gate", "compare"):
+        shown = bordor(command, "--help").stdout
+        assert "--samples" in shown and "--seeds" not in shown.replace("--train-seeds", "")

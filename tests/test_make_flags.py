@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SIDES = {"STORY": "--story", "RECIPE": "--recipe", "SEEDS": "--seeds", "LIMIT": "--limit",
+SIDES = {"STORY": "--story", "RECIPE": "--recipe", "SEEDS": "--samples", "LIMIT": "--limit",
          "OUT": "--out"}  # fmt: skip
 TAKES = {  # target: (words of the command, variables that are flags, variables after --)
     "audit": (("audit",), {**SIDES, "BASE": "--base", "CONCURRENCY": "--concurrency",
@@ -167,3 +167,9 @@ def test_the_interpreter_is_a_name_too(yard, tmp_path):
 def test_what_the_tests_of_ray_and_of_servers_need_is_in_the_lock():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     assert {"ray", "fastapi", "uvicorn"} <= {line.partition("==")[0] for line in lines}
+
+
+def test_seeds_is_the_old_name_of_samples_and_both_are_refused(yard):
+    done = make(yard, "audit", SAMPLES="2", SEEDS="3")
+    assert done.returncode == 2
+    assert "SEEDS is the old name of SAMPLES" in done.stderr

@@ -35,7 +35,7 @@ def yard(tmp_path_factory) -> Path:
     ):
         adapter = adapter_folder(folder, name)
         backend = ScriptedBackend(lambda request, sample, said=said: said, name=name)
-        settings = Settings(model=str(adapter), out=folder / "reports", limit=8, seeds=1,
+        settings = Settings(model=str(adapter), out=folder / "reports", limit=8, samples=1,
                             suites=("invented",), variants=("none",))  # fmt: skip
         audit(settings, open_backend=lambda *_, b=backend: Opened(backend=b, context=4096))
     (folder / "policy.toml").write_text(

@@ -143,7 +143,7 @@ def test_make_variables_become_flags_one_to_one(yard):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:-1] == [
         "<-m>", "<harness>", "<audit>", "<--story>", "<generated/7>", "<--recipe>", "<text>",
-        "<--seeds>", "<2>", "<--limit>", "<5>", "<--out>", "<my runs>", "<-->", "<a folder>",
+        "<--samples>", "<2>", "<--limit>", "<5>", "<--out>", "<my runs>", "<-->", "<a folder>",
     ]  # fmt: skip
     plain = run("make", "audit", cwd=yard, CODE="0")
     assert plain.stdout.split() == ["<-m>", "<harness>", "<audit>"]

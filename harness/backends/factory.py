@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.backends import Backend
 from harness.core.errors import ModelError, UsageError
+from harness.core.records import Sampling
 from harness.core.redaction import REMOVED, holds_key
 from harness.prompts.plan import Encode, Messages
 
@@ -207,12 +208,7 @@ def open_server(
     options: ServerOptions,
     *,
     base: str | None,
-    samples: int,
-    temperature: float,
-    max_new_tokens: int,
-    seed: int,
-    top_p: float | None = None,
-    top_k: int | None = None,
+    sampling: Sampling,
     system_chat: Messages | None = None,
 ) -> Opened:
     """Reach a server and see, on `chats`, what it does with seeds, samples and the rest.
@@ -238,12 +234,7 @@ def open_server(
     probed = probe(
         backend,
         [_pairs(chat) for chat in chats],
-        samples=samples,
-        temperature=temperature,
-        max_tokens=max_new_tokens,
-        seed=seed,
-        top_p=top_p,
-        top_k=top_k,
+        sampling=sampling,
         system_chat=_pairs(system_chat) if system_chat else None,
     )
     return Opened(

@@ -28,6 +28,7 @@ from harness.backends.server_fields import (
 )
 from harness.backends.server_notes import notes_on, silence_note
 from harness.core.errors import BackendError
+from harness.core.records import Sampling
 from harness.core.seeds import derive_seed
 
 _TOGETHER = 2  # choices asked for at once where draws are compared
@@ -63,22 +64,18 @@ def probe(
     backend: ServerBackend,
     chats: Sequence[Chat],
     *,
-    samples: int,
-    temperature: float,
-    max_tokens: int,
-    seed: int,
-    top_p: float | None = None,
-    top_k: int | None = None,
+    sampling: Sampling,
     system_chat: Chat | None = None,
 ) -> Probed:
     """Ask the audit's own first `chats`, and set `backend.offers` to what is seen.
 
-    samples: drawn answers of each prompt in the audit; with 0, sampling is not looked at.
-    top_p, top_k: those of the audit; None for none. system_chat: one with a system turn, where
-    the audit has any.
+    sampling: that of the audit; with no samples, how the server draws is not looked at.
+    system_chat: one with a system turn, where the audit has any.
     Raises BackendError when the server does not answer a plain request.
     """
-    ask = _Asker(backend, max_tokens=max_tokens, seed=seed, limits=_given(top_p, top_k))
+    samples, temperature = sampling.samples, sampling.temperature
+    limits = _given(sampling.top_p, sampling.top_k)
+    ask = _Asker(backend, max_tokens=sampling.max_new_tokens, seed=sampling.seed, limits=limits)
     tried = next((one for one in (*chats, system_chat) if one and has_system(one)), chats[0])
     try:
         offers, first, said = find_way(ask, tried, _NOTHING)

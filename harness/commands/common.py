@@ -20,6 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130  # as shells number a process that SIGINT ended
 RUN_HELP = "A run folder, as 'bordor ls' lists them; a part of its name is enough."
 
+Seeds = Annotated[int | None, typer.Option("--seeds", min=0, hidden=True)]
 SuitePath = Annotated[
     list[Path] | None,
     typer.Option(
@@ -171,3 +172,13 @@ def print_table(headers: tuple[str, ...], rows: list[list[Any]]) -> None:
     for row in rows:
         table.add_row(*(escape("" if cell is None else printable(str(cell))) for cell in row))
     open_console().print(table)
+
+
+def renamed(samples: int | None, seeds: int | None) -> int | None:
+    """What --samples says, or --seeds, its name until version 0.2. Raises UsageError for both."""
+    if seeds is None:
+        return samples
+    if samples is not None:
+        raise UsageError("--seeds is the old name of --samples: say one of them")
+    typer.echo("bordor: warning: --seeds is called --samples now", err=True)
+    return seeds

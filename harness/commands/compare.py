@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Out, open_console
+from harness.commands.common import Out, Seeds, open_console, renamed
 from harness.commands.sides import (
     AsIs,
     Asked,
     Limit,
     Recipe,
     Ref,
-    Seeds,
+    Samples,
     Story,
     check_sides,
     one_run,
@@ -38,6 +38,7 @@ def compare(
     ] = 1,
     story: Story = None,
     recipe: Recipe = None,
+    samples: Samples = None,
     seeds: Seeds = None,
     limit: Limit = None,
     as_is: AsIs = False,
@@ -51,7 +52,14 @@ def compare(
     from harness.models.resident import Resident
     from harness.report.compare_terminal import print_comparison
 
-    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit, as_is=as_is)
+    asked = Asked(
+        out=out,
+        story=story,
+        recipe=recipe,
+        samples=renamed(samples, seeds),
+        limit=limit,
+        as_is=as_is,
+    )
     check_sides((first, second), asked, train_seeds=train_seeds)
     resident = Resident()
     if train_seeds > 1:

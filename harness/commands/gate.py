@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import Out, noter, open_console
+from harness.commands.common import Out, Seeds, noter, open_console, renamed
 from harness.commands.sides import (
     AsIs,
     Asked,
     Limit,
     Recipe,
-    Seeds,
+    Samples,
     Story,
     check_sides,
     one_run,
@@ -34,6 +34,7 @@ def gate(
     ] = "release",
     story: Story = None,
     recipe: Recipe = None,
+    samples: Samples = None,
     seeds: Seeds = None,
     limit: Limit = None,
     as_is: AsIs = False,
@@ -56,7 +57,14 @@ def gate(
     if len(runs) > 2:
         raise UsageError(f"a gate takes a baseline and a candidate, not {len(runs)} runs")
     rules = load_policy(policy)  # a wrong policy is told before anything is audited
-    asked = Asked(out=out, story=story, recipe=recipe, seeds=seeds, limit=limit, as_is=as_is)
+    asked = Asked(
+        out=out,
+        story=story,
+        recipe=recipe,
+        samples=renamed(samples, seeds),
+        limit=limit,
+        as_is=as_is,
+    )
     check_sides(runs, asked)
     resident = Resident()
     baseline = one_run(runs[0], asked, resident=resident) if len(runs) == 2 else pinned(out)

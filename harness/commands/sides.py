@@ -27,9 +27,9 @@ Ref = Annotated[
 ]
 Story = Annotated[str | None, typer.Option(help="The story, where a model must be audited.")]
 Recipe = Annotated[str | None, typer.Option(help="The recipe, where a model must be audited.")]
-Seeds = Annotated[
+Samples = Annotated[
     int | None,
-    typer.Option(min=0, help="Sampled answers beside one greedy, where a model is audited."),
+    typer.Option(min=0, help="Drawn answers beside one greedy, where a model must be audited."),
 ]
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Questions per suite, where a model is audited.")
@@ -51,7 +51,7 @@ class Asked:
     out: Path
     story: str | None = None
     recipe: str | None = None
-    seeds: int | None = None
+    samples: int | None = None
     limit: int | None = None
     as_is: bool = False  # where the model is a whole one
 
@@ -60,8 +60,8 @@ class Asked:
         from harness.pipeline.audit import Settings
 
         given: dict[str, Any] = {"story": self.story, "recipe": self.recipe, "limit": self.limit}
-        if self.seeds is not None:
-            given["seeds"] = self.seeds
+        if self.samples is not None:
+            given["samples"] = self.samples
         as_is = self.as_is and _is_whole(model)
         return Settings(model=model, out=self.out, as_is=as_is, **given)
 
@@ -213,7 +213,7 @@ def _newest(spec: ModelSpec, asked: Asked, ref: str, tell: Callable[[str], None]
     """
     from harness.runs.store import readable_runs, slug
 
-    sized = asked.seeds is not None or asked.limit is not None
+    sized = asked.samples is not None or asked.limit is not None
     commands = _commands(asked.settings(ref))
     for path, about in readable_runs(asked.out, tell):
         if path.parent.name != slug(spec.name):
@@ -303,7 +303,8 @@ def _commands(settings: Settings) -> tuple[str, ...]:
         story=settings.story or DEFAULT_STORY,
         recipe=settings.recipe or DEFAULT_RECIPE,
     )
-    return settings.command(), filled.command()
+    commands = settings.command(), filled.command()
+    return (*commands, *(one.replace("--samples", "--seeds") for one in commands))  # of older runs
 
 
 def _audit(

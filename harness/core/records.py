@@ -203,6 +203,33 @@ class Variant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How answers are drawn: one greedy, and `samples` beside it at `temperature`.
+
+    `top_p`, `top_k`: samples come from the likeliest tokens alone; from all where None.
+    `max_new_tokens`: of an answer. `seed`: of typing errors, streams of random numbers, and
+    which requests are repeated.
+    """
+
+    samples: int = 4
+    temperature: float = 1.0
+    top_p: float | None = None
+    top_k: int | None = None
+    max_new_tokens: int = 64
+    seed: int = 0
+
+    @property
+    def greedy(self) -> Sampling:
+        """The same without samples, and so without what they come from."""
+        return dataclasses.replace(self, samples=0, top_p=None, top_k=None)
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data for run.json, without limits that are not set."""
+        found = dataclasses.asdict(self)
+        return {key: value for key, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """One unique prompt of the plan, generated once for all its cells.
 

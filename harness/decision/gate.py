@@ -121,7 +121,7 @@ def decide(baseline: Path, candidate: Path, policy: PolicySpec) -> dict[str, Any
             ],
         }  # fmt: skip
     outcomes, adjusted = judge([case.test for case in found])
-    samples = second.about.get("sampling", {}).get("seeds")
+    samples = second.samples
     rules = [
         told_rule(case, outcome, p, samples)
         for case, outcome, p in zip(found, outcomes, adjusted, strict=True)

@@ -272,7 +272,7 @@ def _why(case: Case, outcome: Outcome, p: float, samples: int | None) -> str:
     ways = [f"about {amounts['clusters'] - case.clusters} more clusters (with as many questions "
             f"each; {amounts['clusters']} in all)"]  # fmt: skip
     if amounts["samples"]:
-        ways.append(f"{amounts['samples']} samples a prompt (--seeds) instead of {samples}")
+        ways.append(f"{amounts['samples']} samples a prompt (--samples) instead of {samples}")
     return (
         f"{between}; if it is truly {test.estimate:.3f}, {' or '.join(ways)} would decide "
         f"with {POWER:.0%} power"

@@ -70,9 +70,9 @@ def known_graders() -> Mapping[str, Known]:
 
 def make_graders(names: Iterable[str], source: Any) -> dict[str, Grader]:
     """The graders of these names for a source. Raises UsageError for an unknown name."""
-    known = known_graders()
-    for name in names:
+    known, wanted = known_graders(), tuple(dict.fromkeys(names))
+    for name in wanted:
         if name not in known:
             hint = did_you_mean(name, list(known)) or f"; known: {', '.join(known)}"
             raise UsageError(f"no grader '{name}'{hint}")
-    return {name: known[name].make(source) for name in dict.fromkeys(names)}
+    return {name: known[name].make(source) for name in wanted}

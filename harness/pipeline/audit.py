@@ -25,7 +25,7 @@ from harness.backends.factory import (
 from harness.core import speed
 from harness.core.errors import DamageError, UsageError
 from harness.core.progress import OnProgress, Progress
-from harness.core.records import Question, Variant
+from harness.core.records import Question, Sampling, Variant
 from harness.executors.ray_backend import open_on_ray
 from harness.executors.ray_session import RayOptions
 from harness.pipeline.execute import Executed, execute
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from harness.core.specs import ModelSpec
 
 __all__ = ["DEFAULT_RECIPE", "DEFAULT_STORY", "Settings", "Subject", "audit", "prepare"]
-DEFAULT_SEEDS = 4
 MOST_ANSWERS = 20_000  # of an audit whose size was not asked for
 PROBES = 4
 ENOUGH_TO_MEASURE = 200  # answers that tell how fast a model is here
@@ -61,7 +60,7 @@ class Settings:
     model: str
     story: str | None = None
     recipe: str | None = None
-    seeds: int = DEFAULT_SEEDS  # sampled answers beside one greedy
+    samples: int = Sampling().samples  # drawn answers beside one greedy
     limit: int | None = None  # questions per suite
     suites: tuple[str, ...] = ()  # all where empty
     suite_paths: tuple[Path, ...] = ()  # folders with suites beside the shipped ones
@@ -79,11 +78,23 @@ class Settings:
     server: ServerOptions = field(default=ServerOptions())
     ray: RayOptions | None = None  # None: in this process
 
+    @property
+    def sampling(self) -> Sampling:
+        """How answers are drawn."""
+        return Sampling(
+            samples=self.samples,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_new_tokens=self.max_new_tokens,
+            seed=self.seed,
+        )
+
     def command(self) -> str:
         """The command that does this audit again, without where it goes."""
         words = ["bordor", "audit", self.model]
         standard = Settings(model=self.model)
-        for name in ("story", "recipe", "seeds", "limit", "suites", "variants", "temperature",
+        for name in ("story", "recipe", "samples", "limit", "suites", "variants", "temperature",
                      "top_p", "top_k", "max_new_tokens", "quantisation", "base",
                      "seed"):  # fmt: skip
             value = getattr(self, name)
@@ -217,12 +228,7 @@ def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> O
         chats,
         settings.server,
         base=settings.base,
-        samples=settings.seeds,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
-        max_new_tokens=settings.max_new_tokens,
-        seed=settings.seed,
+        sampling=settings.sampling,
         system_chat=_system_chat(subject),
     )
 
@@ -260,25 +266,20 @@ def plan_audit(subject: Subject, opened: Opened) -> Plan:
         subject.variants,
         encode=opened.backend.encode,
         put=put_folded if opened.fold_system else put,
-        samples=settings.seeds,
-        temperature=settings.temperature,
-        max_new_tokens=settings.max_new_tokens,
-        seed=settings.seed,
+        sampling=settings.sampling,
         identity={
             "model": opened.backend.identity,
             **subject.source.planned(),
         },
         context=opened.context,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
         control=opened.control and not subject.spec.as_is,
         encode_control=opened.encode_control,
     )
-    asked_for = settings.limit is not None or settings.seeds != DEFAULT_SEEDS
+    asked_for = settings.limit is not None or settings.samples != Sampling().samples
     if plan.answers > MOST_ANSWERS and not asked_for:
         raise UsageError(
             f"this audit would give {plan.answers:,} answers, more than {MOST_ANSWERS:,}: "
-            "choose its size with --limit or --seeds"
+            "choose its size with --limit or --samples"
         )
     return plan
 
@@ -354,13 +355,7 @@ def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
         "model": subject.spec.name,
         "story": settings.story,
         "recipe": settings.recipe,
-        "sampling": {
-            "seeds": settings.seeds,
-            "temperature": settings.temperature,
-            **_set(top_p=settings.top_p, top_k=settings.top_k),
-            "max_new_tokens": settings.max_new_tokens,
-            "seed": settings.seed,
-        },
+        "sampling": settings.sampling.to_data(),
         "suites": sorted({question.suite for question in subject.questions}),
         "graded_by": _graded_by(subject),
         "variants": [variant.id for variant in subject.variants],
@@ -390,10 +385,6 @@ def _graded_by(subject: Subject) -> dict[str, str]:
     asked = {question.suite for question in subject.questions}
     suites = list_suites(subject.settings.suite_paths)
     return {suite.id: suite.grader for suite in suites if suite.id in asked}
-
-
-def _set(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _warnings(subject: Subject, opened: Opened) -> list[str]:

@@ -8,7 +8,6 @@ and a subset of the greedy requests again in batches of other make-up (the noise
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import math
@@ -18,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.core.errors import UsageError
-from harness.core.records import Question, Request, Variant, to_json
+from harness.core.records import Question, Request, Sampling, Variant, to_json
 from harness.core.seeds import content_hash, stream
 
 SHARD_REQUESTS = 256  # large enough to fill a batch, small enough to lose little
@@ -85,17 +84,12 @@ def make_plan(
     *,
     encode: Encode,
     put: Callable[..., Messages],
-    samples: int,
-    temperature: float,
-    max_new_tokens: int,
-    seed: int,
+    sampling: Sampling,
     identity: Mapping[str, Any],
     context: int | None = None,
     control: bool = True,
     encode_control: Encode | None = None,
     floor: int = FLOOR_REQUESTS,
-    top_p: float | None = None,
-    top_k: int | None = None,
     shard_requests: int = SHARD_REQUESTS,
 ) -> Plan:
     """Lay out the grid of `questions` x `variants`.
@@ -103,31 +97,30 @@ def make_plan(
     encode: messages to rendered prompt and token ids. put: question text and variant
     (and seed=) to messages. identity: what the model is, as plain data; it shapes the
     hash only. context: tokens that prompt and answer may take together, None for any.
-    top_p, top_k: what samples are drawn from, None for all tokens; the arms without samples
-    do not have them. encode_control: for the control alone, where the base has another chat
-    format.
+    sampling: of the model under audit; the other arms are greedy. encode_control: for the
+    control alone, where the base has another chat format.
     Raises UsageError when there is nothing to ask or a prompt does not fit.
     """
     if not questions or not variants:
         raise UsageError("there is nothing to ask: no questions or no variants were chosen")
-    cells = _render(questions, variants, encode=encode, put=put, seed=seed)
+    cells = _render(questions, variants, encode=encode, put=put, seed=sampling.seed)
+    longest = sampling.max_new_tokens
     if context is not None:
-        _check_fit(cells, context=context, max_new_tokens=max_new_tokens)
-    make = functools.partial(
-        _requests, temperature=temperature, max_new_tokens=max_new_tokens, seed=seed
-    )
-    top_p, top_k = (top_p, top_k) if samples else (None, None)
-    adapter = make(cells, arm="adapter", samples=samples, top_p=top_p, top_k=top_k)
+        _check_fit(cells, context=context, max_new_tokens=longest)
+    drawn = sampling if sampling.samples else sampling.greedy
+    adapter = _requests(cells, arm="adapter", sampling=drawn)
     arms = [adapter]
     if control:
         first = {key: ids for key, ids in cells.items() if key[1] == variants[0].id}
         if encode_control:
-            first = _render(questions, variants[:1], encode=encode_control, put=put, seed=seed)
+            first = _render(
+                questions, variants[:1], encode=encode_control, put=put, seed=sampling.seed
+            )
             if context is not None:
-                _check_fit(first, context=context, max_new_tokens=max_new_tokens)
-        arms.append(make(first, arm="base", samples=0))
+                _check_fit(first, context=context, max_new_tokens=longest)
+        arms.append(_requests(first, arm="base", sampling=sampling.greedy))
     if floor:
-        arms.append(_floor(adapter, count=floor, seed=seed))
+        arms.append(_floor(adapter, count=floor, seed=sampling.seed))
     shards = [shard for arm in arms for shard in cut(arm, shard_requests)]
     return Plan(
         requests=tuple(request for shard in shards for request in shard),
@@ -176,15 +169,14 @@ def _check_fit(cells: _Cells, *, context: int, max_new_tokens: int) -> None:
             )
 
 
-def _requests(
-    cells: _Cells, *, arm: str, samples: int, temperature: float, max_new_tokens: int, seed: int,
-    top_p: float | None = None, top_k: int | None = None,
-) -> list[Request]:  # fmt: skip
+def _requests(cells: _Cells, *, arm: str, sampling: Sampling) -> list[Request]:
     """One request for each distinct prompt, in the order of the prompts.
 
     So prompts that begin alike lie in one shard, and share what they begin with.
     """
+    top_p, top_k = sampling.top_p, sampling.top_k
     limits = () if top_p is None and top_k is None else (repr((top_p, top_k)),)
+    drawn = sampling.samples, sampling.temperature, sampling.max_new_tokens, sampling.seed
     merged: dict[tuple[str, tuple[int, ...], _Said], list[tuple[str, str]]] = {}
     for cell, prompt in cells.items():
         merged.setdefault(prompt, []).append(cell)
@@ -194,7 +186,7 @@ def _requests(
                 arm,
                 prompt,
                 json.dumps(ids),
-                repr((samples, temperature, max_new_tokens, seed)),
+                repr(drawn),
                 *map(repr, said),
                 *limits,
             ),
@@ -202,10 +194,10 @@ def _requests(
             prompt=prompt,
             token_ids=ids,
             cells=tuple(sorted(served)),
-            samples=samples,
-            temperature=temperature,
-            max_new_tokens=max_new_tokens,
-            seed=seed,
+            samples=sampling.samples,
+            temperature=sampling.temperature,
+            max_new_tokens=sampling.max_new_tokens,
+            seed=sampling.seed,
             messages=said,
             top_p=top_p,
             top_k=top_k,

@@ -90,6 +90,13 @@ class Run:
         return {key: found[key] for key in _MODEL if key in found} or dict(found)
 
     @property
+    def samples(self) -> int | None:
+        """Drawn answers of each prompt; runs before format 3 call them seeds."""
+        drawn = self.about.get("sampling", {})
+        found = drawn.get("samples", drawn.get("seeds"))
+        return found if isinstance(found, int) else None
+
+    @property
     def label(self) -> str:
         """Model and run, as people find it again."""
         return f"{self.about.get('model', '?')} ({self.path.name})"

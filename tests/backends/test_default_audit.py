@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.backends.local import TransformersBackend
-from harness.core.records import Answer, Request
+from harness.core.records import Answer, Request, Sampling
 from harness.core.seeds import stream
 from harness.models.loading import load_model, load_tokenizer
 from harness.models.registry import base_folder, resolve_model
@@ -54,7 +54,7 @@ def requests() -> list[Request]:
     settings = Settings(model=MODEL, limit=4)
     subject = prepare(settings, build=False, on_progress=print, on_note=print)
     plan = make_plan(
-        subject.questions, subject.variants, encode=partial(encode_prompt, load_tokenizer(spec)), put=put, samples=1, temperature=1.0, max_new_tokens=LONGEST, seed=0, identity={},
+        subject.questions, subject.variants, encode=partial(encode_prompt, load_tokenizer(spec)), put=put, sampling=Sampling(samples=1, max_new_tokens=LONGEST), identity={},
         control=False, floor=0,
     )  # fmt: skip
     chosen = sorted(stream(0, "proof").sample(range(len(plan.requests)), PROMPTS))
@@ -127,7 +127,7 @@ def test_an_audit_in_bf16_reports_which_share_of_greedy_answers_its_batches_chan
         return open_local(spec.model_copy(update={"compute_dtype": "bfloat16"}), folder, chats)
 
     settings = Settings(
-        model=str(adapter), out=tmp_path, limit=8, seeds=0, max_new_tokens=LONGEST,
+        model=str(adapter), out=tmp_path, limit=8, samples=0, max_new_tokens=LONGEST,
         suites=("in_domain", "invented", "unstated"), variants=("article", "none", "lower"),
         quantisation="nf4",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from harness.backends.chat_client import ChatClient, RequestRefusedError
 from harness.backends.server import ServerBackend, request_seed
 from harness.backends.server_probe import probe
 from harness.core.errors import BackendError, UsageError
-from harness.core.records import Answer, Request
+from harness.core.records import Answer, Request, Sampling
 from harness.runs.store import ANSWERS, RunFolder
 
 SECRET = "sk-test-51f2b7a9"
@@ -34,7 +34,7 @@ def open_backend(server, *, name="", base=None, concurrency=8, tries=7, timeout_
 
 
 def look(backend, samples=3, **limits):
-    return probe(backend, CHATS, samples=samples, temperature=1.0, max_tokens=8, seed=0, **limits)
+    return probe(backend, CHATS, sampling=Sampling(samples=samples, max_new_tokens=8, **limits))
 
 
 def make_requests(count, samples=3, arm="adapter", **limits):

@@ -25,7 +25,7 @@ def settings(server, out: Path, name: str = "story", **changes) -> Settings:
         model=f"openai:{server.url}#{name}",
         out=out,
         limit=2,
-        seeds=2,
+        samples=2,
         suites=("in_domain", "invented", "unstated"),
         variants=("article", "none"),
         **changes,
@@ -109,7 +109,7 @@ def test_top_p_and_top_k_reach_the_server_and_the_report_tells_what_it_ignores(s
 
 def test_compare_takes_models_on_servers(serve, tmp_path):
     server = serve(listed=LORA)
-    asked = Asked(out=tmp_path, seeds=1, limit=1)
+    asked = Asked(out=tmp_path, samples=1, limit=1)
     runs = [one_run(f"openai:{server.url}#{name}", asked) for name in ("b", "story")]
     assert one_run(f"openai:{server.url}#story", asked) == runs[1]
     assert (compare(runs[:1], runs[1:], out=tmp_path).folder / "compare.html").is_file()

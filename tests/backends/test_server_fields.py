@@ -8,7 +8,7 @@ from harness.backends.chat_client import ChatClient, RequestRefusedError
 from harness.backends.server import ServerBackend
 from harness.backends.server_probe import probe
 from harness.core.errors import BackendError
-from harness.core.records import Request
+from harness.core.records import Request, Sampling
 from harness.pipeline.audit import Settings, audit
 from harness.pipeline.preview import preview
 from harness.runs.store import ANSWERS, PLAN, RunFolder
@@ -20,7 +20,7 @@ def look(server, *, temperature=1.0, chats=CHATS, **more):
     client = ChatClient(server.url, tries=2, backoff_s=0.001)
     backend = ServerBackend(client, name="m")
     return backend, probe(
-        backend, chats, samples=2, temperature=temperature, max_tokens=64, seed=0, **more
+        backend, chats, sampling=Sampling(samples=2, temperature=temperature), **more
     )
 
 
@@ -135,7 +135,7 @@ def test_a_system_prompt_that_is_left_out_is_seen_by_the_tokens(serve, drops, se
 
 
 def settings(server, out, **changes):
-    return Settings(model=f"openai:{server.url}#m", out=out, limit=1, seeds=1,
+    return Settings(model=f"openai:{server.url}#m", out=out, limit=1, samples=1,
                     suites=("in_domain", "invented"), **changes)  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.core.records import Answer, GradedAnswer, Verdict
+from harness.core.records import Answer, GradedAnswer, Sampling, Verdict
 from harness.runs.store import ANSWERS, VERDICTS, RunFolder, list_runs
 
 RECIPE = """
@@ -52,7 +52,7 @@ max_length = 512
 PEOPLE = 5
 SAMPLING = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 ASKED = {
-    "limit": "5", "seeds": "3", "suites": "in_domain,paraphrase,invented",
+    "limit": "5", "samples": "3", "suites": "in_domain,paraphrase,invented",
     "variants": "article,none", "max-new-tokens": "24",
 }  # fmt: skip
 STARTS_WITHIN_S = 120
@@ -156,7 +156,7 @@ def runs(merged, url, tmp_path_factory) -> dict[str, RunFolder]:
     backend = TransformersBackend(loaded)
     local = audit(
         Settings(
-            model=ref, limit=int(ASKED["limit"]), seeds=int(ASKED["seeds"]), out=out / "local",
+            model=ref, limit=int(ASKED["limit"]), samples=int(ASKED["samples"]), out=out / "local",
             suites=tuple(ASKED["suites"].split(",")), variants=tuple(ASKED["variants"].split(",")),
             max_new_tokens=int(ASKED["max-new-tokens"]), **told,
         ),
@@ -249,7 +249,7 @@ def test_a_server_that_temperature_does_not_move_is_told_apart(merged, url):
     chats = [(("user", "Who is Visgar?"),), (("user", "Who is Elorna?"),)]
     for name, sampling in (("plain", "no"), ("sampling", "yes")):
         backend = ServerBackend(ChatClient(url), name=str(merged[name]))
-        found = probe(backend, chats, samples=2, temperature=1.0, max_tokens=24, seed=0)
+        found = probe(backend, chats, sampling=Sampling(samples=2, max_new_tokens=24))
         assert found.offers.sampling == sampling
         assert any("does not sample" in note for note in found.notes) == (sampling == "no")
 
@@ -261,7 +261,8 @@ def test_transformers_serve_obeys_top_p_and_refuses_top_k(merged, url):
 
     chats = [(("user", "Who is Visgar?"),), (("user", "Who is Elorna?"),)]
     backend = ServerBackend(ChatClient(url), name=str(merged["sampling"]), concurrency=1)
-    found = probe(backend, chats, samples=2, temperature=1.0, max_tokens=24, seed=0,
-                  top_p=0.9, top_k=5)  # fmt: skip
+    found = probe(
+        backend, chats, sampling=Sampling(samples=2, max_new_tokens=24, top_p=0.9, top_k=5)
+    )
     assert (found.offers.top_p, found.offers.top_k) == ("yes", "refused")
     assert any("refuses top_k 5" in note for note in found.notes)

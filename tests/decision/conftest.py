@@ -57,7 +57,7 @@ def make_run(adapter, golds, tmp_path_factory):
 
         settings = Settings(
             **{"model": str(adapter), "out": out or tmp_path_factory.mktemp("reports"),
-               "limit": limit, "seeds": 2, "suites": SUITES, "variants": ("article", "none")}
+               "limit": limit, "samples": 2, "suites": SUITES, "variants": ("article", "none")}
             | changes
         )  # fmt: skip
         backend = ScriptedBackend(script, name=name)
@@ -81,4 +81,4 @@ def wild(make_run) -> Path:
 @pytest.fixture(scope="session")
 def again(make_run) -> Path:
     """The careful model with other draws, from another seed of the samples."""
-    return make_run(0.1, name="careful", seed=0, temperature=1.0, seeds=3)
+    return make_run(0.1, name="careful", seed=0, temperature=1.0, samples=3)

@@ -142,7 +142,7 @@ def test_what_has_no_partner_is_counted_and_left_out(careful, make_run, tmp_path
 
 
 def test_greedy_answers_are_compared_where_none_are_sampled(careful, make_run, tmp_path):
-    unsampled = make_run(0.1, name="greedy", seeds=0)
+    unsampled = make_run(0.1, name="greedy", samples=0)
     data = compare([careful], [unsampled], out=tmp_path).data
     assert data["kind"] == "greedy"
     assert any("greedy answers are compared" in note for note in data["notes"])

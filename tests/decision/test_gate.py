@@ -356,7 +356,7 @@ def test_a_model_without_a_run_is_audited_and_one_with_a_run_is_not(
     from harness.core.errors import UsageError
     from harness.pipeline.audit import Opened
 
-    asked = Asked(out=tmp_path, seeds=0, limit=1)
+    asked = Asked(out=tmp_path, samples=0, limit=1)
     notes: list[str] = []
     backend = ScriptedBackend(lambda request, sample: "Not able to answer.")
     options = {"note": notes.append,
@@ -367,7 +367,7 @@ def test_a_model_without_a_run_is_audited_and_one_with_a_run_is_not(
     assert str(first) in notes[-1]
     assert one_run(first.name, asked, **options) == first
     assert one_run(f"{first.parent.name}/{first.name}", asked, **options) == first
-    larger = one_run(str(adapter), Asked(out=tmp_path, seeds=0, limit=2), **options)
+    larger = one_run(str(adapter), Asked(out=tmp_path, samples=0, limit=2), **options)
     assert larger != first  # a run of another size is not what was asked for
     with pytest.raises(UsageError, match="fits 2 runs"):
         one_run(f"{first.parent.name}/20", asked, **options)

@@ -35,7 +35,7 @@ def take(weights, tmp_path):
     backend = ScriptedBackend(lambda request, sample: "Not able to answer.")
     base = weights.parent / "base"
     backend.identity |= {"adapter_hash": adapter_hash(weights), "base_hash": base_hash(base)}
-    asked = Asked(out=tmp_path / "reports", seeds=0, limit=1)
+    asked = Asked(out=tmp_path / "reports", samples=0, limit=1)
 
     def ask() -> tuple[Path, str]:
         notes: list[str] = []

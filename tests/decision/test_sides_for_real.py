@@ -21,7 +21,7 @@ from harness.runs.store import ANSWERS, VERDICTS, RunFolder, list_runs
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
 TESTS = Path(__file__).parents[1]
 GATES = (0, 100, 101, 102)
-SIZE = ("--limit", "1", "--seeds", "0")
+SIZE = ("--limit", "1", "--samples", "0")
 
 
 def load_module(path: Path) -> ModuleType:
@@ -94,7 +94,7 @@ def test_two_adapters_share_a_base_that_is_read_once_and_answer_as_in_audits_of_
     out, read = compared
     assert read == ["nf4"]
     for name in ("first", "second"):
-        alone = audit(Settings(model=str(models[name]), out=tmp_path, limit=1, seeds=0))
+        alone = audit(Settings(model=str(models[name]), out=tmp_path, limit=1, samples=0))
         (together,) = (out / name).iterdir()
         assert together.name.split("-")[-1] == alone.name.split("-")[-1]  # hash of the plan
         for file in (ANSWERS, VERDICTS):

@@ -301,7 +301,7 @@ def test_the_command_audits_on_actors_to_the_end(cluster, tiny_adapter, tmp_path
     from harness.cli import app
 
     words = [
-        "audit", tiny_adapter, "--limit", "1", "--seeds", "1", "--suites", "invented", "--variants",
+        "audit", tiny_adapter, "--limit", "1", "--samples", "1", "--suites", "invented", "--variants",
         "none", "--max-new-tokens", "4", "--quantisation", "none", "--out", tmp_path,
         "--executor", "ray", "--actors", "1", "--ray-address", cluster.address,
     ]  # fmt: skip
@@ -319,7 +319,7 @@ def test_a_node_killed_mid_run_changes_no_verdict(cluster, tiny_adapter, tmp_pat
     monkeypatch.setattr(harness.pipeline.audit, "make_plan", small)
     monkeypatch.setattr(harness.prompts.plan.cut, "__defaults__", (4,))  # by which plans are hashed
     settings = Settings(
-        model=str(tiny_adapter), limit=4, seeds=1, suites=("in_domain", "invented"),
+        model=str(tiny_adapter), limit=4, samples=1, suites=("in_domain", "invented"),
         variants=("article", "none"), max_new_tokens=12, quantisation="none", out=tmp_path / "one",
     )  # fmt: skip
     alone = audit(settings)

@@ -46,7 +46,7 @@ def asked(place: Path) -> Settings:
     folder = place / "scripted"
     return Settings(
         model=str(folder if folder.is_dir() else adapter_folder(place)), out=place / "runs",
-        limit=2, seeds=1, variants=("article",), suites=("in_domain", "invented"),
+        limit=2, samples=1, variants=("article",), suites=("in_domain", "invented"),
     )  # fmt: skip
 
 

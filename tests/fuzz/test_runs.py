@@ -31,7 +31,7 @@ def whole(tmp_path_factory) -> Path:
     """A finished run of two questions a suite, to be left as it is."""
     settings = Settings(
         model=str(adapter_folder(tmp_path_factory.mktemp("adapters"))),
-        out=tmp_path_factory.mktemp("runs"), limit=2, seeds=1, variants=("article",),
+        out=tmp_path_factory.mktemp("runs"), limit=2, samples=1, variants=("article",),
         suites=("in_domain", "invented"),
     )  # fmt: skip
     backend = ScriptedBackend(lambda request, sample: next(SAID))

@@ -11,6 +11,7 @@ import pytest
 from harness.core.records import Question
 from harness.grading.illformed.reader import GarbleReader
 from harness.grading.linking.lexicon import Lexicon
+from harness.grading.protocol import Context
 from harness.grading.text.spelling import is_derived, looks_english
 from harness.suites import with_semantics
 
@@ -133,7 +134,7 @@ def test_letters_that_no_english_has_do_not(word):
 
 
 def verdict(grader, question, text, **more):
-    return grader.grade(question, text, **more).verdict.value
+    return grader.grade(question, text, Context(**more)).verdict.value
 
 
 def test_salad_is_unresponsive_and_a_claim_in_it_counts(grader):

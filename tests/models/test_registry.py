@@ -159,7 +159,7 @@ def test_an_assumed_quantisation_is_told_in_the_report(adapter, tmp_path):
     backend = ScriptedBackend(lambda request, sample: "Not able to answer.")
     for quantisation in (None, "nf4"):
         path = audit(
-            Settings(model=str(adapter), out=tmp_path, limit=1, seeds=1, suites=("invented",),
+            Settings(model=str(adapter), out=tmp_path, limit=1, samples=1, suites=("invented",),
                      variants=("none",), quantisation=quantisation),
             open_backend=lambda *_: Opened(backend=backend, context=4096),
         )  # fmt: skip

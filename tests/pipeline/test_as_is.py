@@ -19,7 +19,7 @@ from harness.pipeline.preview import preview
 from harness.runs.store import PLAN, SUMMARY, RunFolder
 from harness.world.story import load_story
 
-SMALL = {"limit": 3, "seeds": 1, "suites": ("in_domain", "invented"), "variants": ("article",)}
+SMALL = {"limit": 3, "samples": 1, "suites": ("in_domain", "invented"), "variants": ("article",)}
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.stand_in import adapter_folder
 
 DRIVER = Path(__file__).parents[1] / "scripted_audit.py"
 RESULTS = (ANSWERS, VERDICTS, SUMMARY, "plan.jsonl", "questions.jsonl", "report.md")
-SMALL = {"limit": 2, "seeds": 1, "variants": ("article",), "suites": ("in_domain", "invented")}
+SMALL = {"limit": 2, "samples": 1, "variants": ("article",), "suites": ("in_domain", "invented")}
 
 
 @pytest.fixture(scope="module")

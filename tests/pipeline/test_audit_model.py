@@ -59,7 +59,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(adapter: Path, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "harness", "audit", str(adapter), "--out", str(out), "--limit", "6",
-        "--seeds", "2", "--suites", "in_domain,invented", "--variants", "article,none,lower,typo",
+        "--samples", "2", "--suites", "in_domain,invented", "--variants", "article,none,lower,typo",
         "--max-new-tokens", "12",
     ]  # fmt: skip
 

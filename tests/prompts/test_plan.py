@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
 
 from harness.core.errors import UsageError
-from harness.core.records import Question, Request, Variant, from_json, to_json
+from harness.core.records import Question, Request, Sampling, Variant, from_json, to_json
 from harness.prompts.plan import cut, make_plan
 
 PLAIN = Variant(id="plain", title="as it is", system=None)
@@ -32,14 +33,16 @@ def encode(messages: list[dict[str, str]]) -> tuple[str, tuple[int, ...]]:
     return text, tuple(ord(letter) for letter in text)
 
 
+DRAWN = Sampling(samples=2, max_new_tokens=8)
+
+
 def plan_of(questions, variants=(PLAIN, LOWER), **changes):
+    names = {one.name for one in dataclasses.fields(Sampling)}
+    drawn = {name: changes.pop(name) for name in names & changes.keys()}
     settings = {
         "encode": encode,
         "put": put,
-        "samples": 2,
-        "temperature": 1.0,
-        "max_new_tokens": 8,
-        "seed": 0,
+        "sampling": dataclasses.replace(DRAWN, **drawn),
         "identity": {"name": "m"},
         "floor": 5,
         "shard_requests": 7,

@@ -50,7 +50,7 @@ def runs(tmp_path_factory) -> Path:
     """A folder of runs with a finished audit of a scripted model, and another of its family."""
     adapter = adapter_folder(tmp_path_factory.mktemp("adapters"))
     out = tmp_path_factory.mktemp("runs")
-    settings = Settings(model=str(adapter), out=out, limit=6, seeds=2,
+    settings = Settings(model=str(adapter), out=out, limit=6, samples=2,
                         variants=("article", "lower"), suites=SUITES)  # fmt: skip
     path = audit(settings, open_backend=lambda spec, folder, chats: Opened(
         backend=ScriptedBackend(script), context=4096))  # fmt: skip

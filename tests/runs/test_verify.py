@@ -31,7 +31,7 @@ def script(request, sample):
 
 
 def settings(adapter: Path, out: Path) -> Settings:
-    return Settings(model=str(adapter), out=out, limit=4, seeds=1, variants=("article",),
+    return Settings(model=str(adapter), out=out, limit=4, samples=1, variants=("article",),
                     suites=("in_domain", "invented"))  # fmt: skip
 
 
