@@ -57,6 +57,7 @@ def test_the_wheel_holds_data_beside_the_package_and_nothing_that_was_built(whee
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
         "harness/cli.py",
+        "bordor.py",
         "harness/_data/suites/variants.toml",
         "harness/_data/fixtures/stories/relations.toml",
         "harness/_data/fixtures/stories/visgar/story.md",
@@ -66,7 +67,7 @@ def test_the_wheel_holds_data_beside_the_package_and_nothing_that_was_built(whee
         assert wanted in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "/built/" in name or "__pycache__" in name]
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"harness", "bordor"}
+    assert {re.split("[/.-]", name)[0] for name in names} == {"harness", "bordor"}
 
 
 def test_the_wheel_works_outside_the_clone(installed, tmp_path):
@@ -75,6 +76,9 @@ def test_the_wheel_works_outside_the_clone(installed, tmp_path):
     done = run(installed / "bordor", "suites", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr + done.stdout
     assert "near_miss" in done.stdout
+    code = "import bordor; print(bordor.__version__, *bordor.__all__, hasattr(bordor, 'Gated'))"
+    imported = run(installed / "python", "-c", code, cwd=tmp_path)
+    assert imported.stdout.split()[-1] == "True" and "audit" in imported.stdout, imported.stderr
     listed = run(installed / "bordor", "models", cwd=tmp_path)
     assert "storylm-4m-4bit" in listed.stdout
 

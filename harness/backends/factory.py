@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.backends import Backend
 from harness.core.errors import ModelError, UsageError
@@ -284,6 +284,22 @@ def _always(base: str | None) -> list[str]:
     if base is None:
         notes.append("The server names no base of this model; --base NAME asks one as control.")
     return notes
+
+
+def plugged_backend(scheme: str) -> OpenBackend:
+    """What opens the backend that a user's package has for a scheme.
+
+    Raises ModelError when it cannot be loaded.
+    """
+    from harness.models.plugged import schemes
+
+    point = schemes()[scheme]
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ModelError(f"{package}: its backend '{scheme}' fails: {error}") from None
+    return cast(OpenBackend, found)
 
 
 def refuse_server_options(options: ServerOptions) -> None:

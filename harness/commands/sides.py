@@ -145,7 +145,7 @@ def _is_whole(ref: str) -> bool:
     from harness.models.registry import resolve_model
 
     spec = resolve_model(ref)
-    return not spec.adapter and not spec.server
+    return not spec.adapter and not spec.elsewhere
 
 
 def seeded_runs(
@@ -196,7 +196,7 @@ def _to_train(ref: str) -> ModelSpec:
     from harness.runs.store import looks_like_run
 
     spec = None if looks_like_run(Path(ref)) else resolve_model(ref)
-    if spec is None or spec.adapter or spec.server:
+    if spec is None or spec.adapter or spec.elsewhere:
         raise UsageError(
             f"'{ref}' has one training seed; with --train-seeds name a model without an adapter, "
             "as 'bordor models' lists them"
@@ -243,7 +243,7 @@ def changed_since(about: dict[str, Any], spec: ModelSpec) -> list[str]:
 
     known = about.get("identity", {})
     found = []
-    folder = base_folder(spec) if known.get("base_hash") and not spec.server else None
+    folder = base_folder(spec) if known.get("base_hash") and not spec.elsewhere else None
     if folder and base_hash(folder) != known["base_hash"]:
         found.append("the base")
     if known.get("quantisation", spec.quantisation) != spec.quantisation:
@@ -317,9 +317,9 @@ def _audit(
     from harness.pipeline.audit import audit
 
     spec = asked.specification(ref)
-    if resident and not (spec.adapter or spec.as_is):
+    if resident and spec.trains:
         resident.release()  # an adapter may have to be trained, which needs the memory
-    if resident and not spec.server:
+    if resident and not spec.elsewhere:
         open_backend = open_backend or partial(open_local, resident=resident)
     console = open_console(err=True)
     with ProgressDisplay(console) as display:

@@ -133,6 +133,7 @@ class ModelSpec(Strict):
     adapter: str | None = None  # folder of a LoRA adapter on the base
     named_by: str | None = None  # the file that names the base
     server: str | None = None  # address of the server that answers for it
+    scheme: str | None = None  # of the user's package that answers for it: models/plugged.py
     as_is: bool = False  # whole, fine-tuned elsewhere or not at all: no adapter is put on it
     quantisation: Annotated[str, Field(min_length=1)] = "nf4"
     double_quantisation: bool = True
@@ -146,6 +147,16 @@ class ModelSpec(Strict):
     gated: bool = False
     notes: str = ""
     quantisation_source: Literal["spec", "card", "flag", "assumed"] = "spec"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether others answer for it: a server, or a package of the user's."""
+        return self.server is not None or self.scheme is not None
+
+    @property
+    def trains(self) -> bool:
+        """Whether an adapter is trained on it before it is audited."""
+        return not (self.adapter or self.as_is or self.elsewhere)
 
 
 class StoryFile(Strict):

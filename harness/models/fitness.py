@@ -42,6 +42,8 @@ def examine(spec: ModelSpec, *, chats: Chats | None = None) -> list[Finding]:
     """
     if spec.server:
         return [_served(spec)]
+    if spec.scheme:
+        return [_told("package", f"{spec.name}: a package of yours answers for it", "ok")]
     named = _named(spec)
     folder, weights, spec, saved = _weights(spec)
     found = [named, _quantised(spec), *weights, *_memory(spec, folder, saved)]

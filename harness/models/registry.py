@@ -10,6 +10,7 @@ from harness.core.errors import ModelError, SpecError, UsageError
 from harness.core.paths import DEFAULT_MODEL, data_folder, expanded, home
 from harness.core.specs import QUANTISATIONS, ModelSpec, did_you_mean, load_toml
 from harness.models.layouts import no_folder, no_model
+from harness.models.plugged import plugged_model
 from harness.models.references import (
     is_folder,
     is_hub_id,
@@ -75,6 +76,12 @@ def resolve_model(
             flag = "--as-is" if as_is else "--quantisation"
             raise UsageError(f"{flag} is the server's own affair: leave it out")
         return served_model(ref)
+    plugged = plugged_model(ref)
+    if plugged:
+        if quantisation is not None or as_is or base is not None:
+            flag = "--as-is" if as_is else "--base" if base is not None else "--quantisation"
+            raise UsageError(f"{flag}: the package that answers for {ref} has its own way")
+        return plugged
     if quantisation is not None and quantisation not in QUANTISATIONS:
         raise UsageError(
             f"quantisation '{quantisation}' is none of {', '.join(QUANTISATIONS)}"
@@ -106,9 +113,9 @@ def base_folder(spec: ModelSpec) -> Path | None:
     Shipped bases come before built ones of the same name. Raises ModelError when a base
     called by name lies in neither place, UsageError for a model on a server.
     """
-    if spec.server:
+    if spec.elsewhere:
         raise UsageError(
-            f"{spec.name}: this needs the weights, and a model on a server shows none: "
+            f"{spec.name}: this needs the weights, and who answers for it shows none: "
             "name a model from 'bordor models', a folder or a hub id"
         )
     path = expanded(spec.base)
@@ -224,7 +231,7 @@ def _from_adapter(folder: Path, asked: str | None) -> ModelSpec:
     base = config.get("base_model_name_or_path")
     if asked is not None:
         spec = resolve_model(asked)
-        if spec.adapter or spec.server:
+        if spec.adapter or spec.elsewhere:
             raise UsageError(f"--base {asked}: a base is a whole model, by name, folder or hub id")
         if spec.quantisation_source == "spec":  # chosen for adapters trained here, not for this
             spec = spec.model_copy(update={"quantisation_source": "assumed"})

@@ -20,6 +20,7 @@ from harness.backends.factory import (
     ServerOptions,
     open_local,
     open_server,
+    plugged_backend,
     refuse_server_options,
 )
 from harness.core import speed
@@ -186,8 +187,9 @@ def prepare(
         on_note(where_base_is_from(spec))
     if not spec.server:
         refuse_server_options(settings.server)
-    elif settings.ray:
-        raise UsageError(f"{spec.name}: a server answers by itself; leave --executor out")
+    if spec.elsewhere and settings.ray:
+        who = "a server" if spec.server else "its package"
+        raise UsageError(f"{spec.name}: {who} answers by itself; leave --executor out")
     story, recipe = story_and_recipe(
         speaking_folder(spec), story=settings.story, recipe=settings.recipe
     )
@@ -203,7 +205,7 @@ def prepare(
         limit=settings.limit,
         seed=settings.seed,
     )
-    if build and adapter is None and not spec.server and not spec.as_is:
+    if build and spec.trains:
         adapter = train_adapter(spec, story=story, recipe=recipe, seed=0, on_progress=on_progress)
     return Subject(
         settings=settings,
@@ -221,6 +223,8 @@ def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> O
     if settings.ray:
         opening = open_backend or open_local
         return open_on_ray(spec, subject.adapter, chats, settings.ray, open_backend=opening)
+    if spec.scheme and not open_backend:
+        return plugged_backend(spec.scheme)(spec, None, chats)
     if open_backend or not spec.server:
         return (open_backend or open_local)(spec, subject.adapter, chats)
     return open_server(
@@ -407,7 +411,7 @@ def _system_role(subject: Subject, opened: Opened) -> list[str]:
     changed = _changed(subject, opened).get("changed_variants")
     if not changed:
         return []
-    who = "server" if subject.spec.server else "model's chat template"
+    who = "server" if subject.spec.elsewhere else "model's chat template"
     return [
         f"The {who} takes no system role (it refuses one, or leaves its text out). So in the "
         f"variants {', '.join(changed)} the system text stands in front of the question, in the "

@@ -76,7 +76,7 @@ def preview(
         shards=len(plan.shard_sizes),
         longest_prompt=max(len(request.token_ids) for request in plan.requests),
         new_tokens=sum(count_answers(r) * r.max_new_tokens for r in plan.requests),
-        adapter_ready=bool(subject.adapter or subject.spec.server or subject.spec.as_is),
+        adapter_ready=bool(subject.adapter) or not subject.spec.trains,
         adapter_s=trained[0] if trained else None,
         answers_per_s=rate,
         generate_s=plan.answers / rate,

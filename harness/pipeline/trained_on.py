@@ -91,7 +91,7 @@ def find_exposure(
                 "(its facts differ): train it again with 'bordor build adapter'"
             )
         return exposure
-    if spec.adapter or spec.server or spec.as_is:
+    if not spec.trains:
         on_note(
             f"{folder or spec.name} does not say which facts it was trained on; recipe "
             f"'{recipe}' is assumed"
@@ -103,10 +103,10 @@ def assumptions(spec: ModelSpec, *, story: str | None, recipe: str | None) -> li
     """What the verdicts on `spec` rest on without proof, in sentences for the report."""
     found = []
     folder = speaking_folder(spec)
-    if spec.server:
+    if spec.elsewhere:
         found.append(
-            f"The server does not say what the model was trained on: verdicts assume story "
-            f"'{story}' told as recipe '{recipe}' splits it."
+            f"{'The server' if spec.server else 'The package'} does not say what the model was "
+            f"trained on: verdicts assume story '{story}' told as recipe '{recipe}' splits it."
         )
     elif (spec.adapter or spec.as_is) and not (folder and _says_exposure(folder)):
         found.append(
@@ -136,7 +136,7 @@ def _left_over(spec: ModelSpec) -> list[str]:
     from harness.models.saved import saved_form
 
     try:
-        folder = None if spec.server else base_folder(spec)
+        folder = None if spec.elsewhere else base_folder(spec)
         told = saved_form(folder).told if folder else ""
     except ModelError:  # told where it is loaded
         return []
