@@ -67,7 +67,7 @@ MODEL_NAMED = $${MODEL:+-- "$$MODEL"}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit doctor review compare gate test fuzz lint validate suites models runs build-base build-adapter clean
+.PHONY: help setup audit doctor review compare gate test test-fast fuzz lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -100,6 +100,9 @@ doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
 
 test: $(STAMP) ## the whole test suite, offline, in two processes
 	@.venv/bin/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+
+test-fast: $(STAMP) ## the tests without the slow modules, under a minute
+	@.venv/bin/python -m pytest -q -n 2 --dist loadscope -m "not slow"
 
 fuzz: $(STAMP) ## 10,000 damaged files and arguments through every reader and command
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-10000} .venv/bin/python -m pytest -q tests/fuzz

@@ -19,14 +19,36 @@ LONGEST = ("backends/test_transformers_serve.py", "pipeline/test_audit_model.py"
            "executors/", "pipeline/", "decision/", "models/", "backends/", "bench/", "training/")  # fmt: skip
 
 
+# Modules of four seconds or more, as measured: `make test-fast` leaves them out.
+SLOW = (
+    "backends/test_control.py", "backends/test_crew.py", "backends/test_default_audit.py",
+    "backends/test_guarded_http.py", "backends/test_local.py", "backends/test_server.py",
+    "backends/test_server_audit.py", "backends/test_server_fields.py",
+    "backends/test_transformers_serve.py", "bench/", "decision/", "encoder/", "executors/",
+    "fuzz/test_arguments.py", "fuzz/test_files.py", "fuzz/test_kept.py", "fuzz/test_runs.py",
+    "grading/test_evidence.py", "grading/test_evidence_document.py", "grading/test_hostile.py",
+    "grading/test_rendered_truth.py", "instruct/test_build.py", "models/test_doctor.py",
+    "models/test_headers.py", "models/test_loading.py", "models/test_origin.py",
+    "models/test_resident.py", "pipeline/test_audit.py", "pipeline/test_audit_model.py",
+    "report/test_build.py", "report/test_corrected.py", "report/test_sections.py",
+    "report/test_silence.py", "report/test_summary.py", "review/", "runs/test_verify.py",
+    "stats/test_correction.py", "suites/", "test_contributing.py", "test_make_flags.py",
+    "test_make_gate.py", "test_setup.py", "training/test_adapter.py", "training/test_base.py",
+    "training/test_reading.py",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules of `LONGEST` before the others, each in its own order."""
+    """Put the modules of `LONGEST` before the others, and mark those of `SLOW`."""
 
     def place(item: pytest.Item) -> int:
         name = item.nodeid.removeprefix("tests/")
         return next((n for n, part in enumerate(LONGEST) if name.startswith(part)), len(LONGEST))
 
     items.sort(key=place)
+    for item in items:
+        if item.nodeid.removeprefix("tests/").startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
