@@ -7,6 +7,7 @@ override GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword
 override SHELL := /bin/sh
 override .SHELLFLAGS := -c
 override STAMP := .venv/.installed
+override DEV_STAMP := .venv/.installed-dev
 override BORDOR := .venv/bin/python -m harness
 
 # What each target takes; a variable that is not given leaves the default.
@@ -67,7 +68,7 @@ MODEL_NAMED = $${MODEL:+-- "$$MODEL"}
 # `make` turns every failure into 2, so say what bordor's own code was.
 SAY_CODE = || { code=$$?; echo "bordor: exit code $$code" >&2; exit $$code; }
 
-.PHONY: help setup audit doctor review compare gate test test-fast fuzz lint validate suites models runs build-base build-adapter clean
+.PHONY: help setup setup-dev audit doctor review compare gate test test-fast fuzz lint validate suites models runs build-base build-adapter clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -76,7 +77,9 @@ help: ## this list
 		| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 	@echo "Variables of make audit: MODEL STORY RECIPE SAMPLES LIMIT OUT BASE AS_IS SUITE_PATH CONCURRENCY TIMEOUT EXECUTOR ACTORS; see .venv/bin/bordor audit --help"
 
-setup: $(STAMP) ## .venv with everything from requirements.lock
+setup: $(STAMP) ## .venv with what auditing needs (requirements.lock)
+
+setup-dev: $(DEV_STAMP) ## and what developers need: tests, linters, Ray (requirements-dev.lock)
 
 # The stamp is written last: an install that was cut off runs again.
 $(STAMP): requirements.lock pyproject.toml
@@ -92,22 +95,27 @@ $(STAMP): requirements.lock pyproject.toml
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+$(DEV_STAMP): requirements-dev.lock $(STAMP)
+	@echo "bordor: installing what developers need into .venv (once)"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $(DEV_STAMP)
+
 audit: $(STAMP) ## audit MODEL (storylm-4m-4bit) on STORY (visgar); builds what is missing
 	@$(BORDOR) audit $(AUDIT_FLAGS) $(MODEL_FLAGS) $(RUN_FLAGS) $(MODEL_NAMED) $(SAY_CODE)
 
 doctor: $(STAMP) ## is this machine fit for an audit, of MODEL?
 	@$(BORDOR) doctor $(MODEL_FLAGS) $(MODEL_NAMED) $(SAY_CODE)
 
-test: $(STAMP) ## the whole test suite, offline, in two processes
+test: $(DEV_STAMP) ## the whole test suite, offline, in two processes
 	@.venv/bin/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
-test-fast: $(STAMP) ## the tests without the slow modules, under a minute
+test-fast: $(DEV_STAMP) ## the tests without the slow modules, under a minute
 	@.venv/bin/python -m pytest -q -n 2 --dist loadscope -m "not slow"
 
-fuzz: $(STAMP) ## 10,000 damaged files and arguments through every reader and command
+fuzz: $(DEV_STAMP) ## 10,000 damaged files and arguments through every reader and command
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-10000} .venv/bin/python -m pytest -q tests/fuzz
 
-lint: $(STAMP) ## ruff, the floors of the house (import-linter), mypy
+lint: $(DEV_STAMP) ## ruff, the floors of the house (import-linter), mypy
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/lint-imports

@@ -42,7 +42,7 @@ def yard(tmp_path_factory) -> Path:
     """A folder with the Makefile and a Python that says what it was asked, word by word."""
     folder = tmp_path_factory.mktemp("clone")
     (folder / ".venv" / "bin").mkdir(parents=True)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     python = folder / ".venv" / "bin" / "python"
     python.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
@@ -149,7 +149,7 @@ def test_the_folder_of_labelled_files_is_a_name_and_no_pattern(yard, tmp_path):
 def test_the_interpreter_is_a_name_too(yard, tmp_path):
     clone = tmp_path / "clone"
     clone.mkdir()
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         (clone / name).symlink_to(ROOT / name)
     for python in (
         "$(shell touch owned)",
@@ -165,7 +165,7 @@ def test_the_interpreter_is_a_name_too(yard, tmp_path):
 
 
 def test_what_the_tests_of_ray_and_of_servers_need_is_in_the_lock():
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    lines = (ROOT / "requirements-dev.lock").read_text().splitlines()
     assert {"ray", "fastapi", "uvicorn"} <= {line.partition("==")[0] for line in lines}
 
 

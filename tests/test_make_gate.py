@@ -23,7 +23,7 @@ def yard(tmp_path_factory) -> Path:
     bin_ = folder / ".venv" / "bin"
     bin_.mkdir(parents=True)
     (folder / "Makefile").symlink_to(ROOT / "Makefile")
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
     python = bin_ / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -105,16 +106,31 @@ def test_help_is_quick_and_imports_no_heavy_library(installed, tmp_path):
     assert min(seconds() for _ in range(5)) < 0.5
 
 
+def pins(name: str) -> list[str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def test_every_dependency_is_pinned_and_torch_bears_no_local_tag():
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pins = [line for line in lines if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^+ ]+", line) for line in pins)
-    assert "torch==2.13.0" in pins
-    locked = {normal(line.partition("==")[0]) for line in pins}
+    run, dev = pins("requirements.lock"), pins("requirements-dev.lock")
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^+ ]+", line) for line in run + dev)
+    assert "torch==2.13.0" in run
+    locked, more = ({normal(line.partition("==")[0]) for line in one} for one in (run, dev))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    assert {normal(re.split(r"[<>=!~ \[]", line)[0]) for line in wanted} <= locked
-    assert not [name for name in locked if re.match(r"nvidia|cuda|triton|kernels", name)]
+    needed, extras = project["dependencies"], project["optional-dependencies"]
+    assert {normal(re.split(r"[<>=!~ \[]", line)[0]) for line in needed} <= locked
+    assert {normal(re.split(r"[<>=!~ \[]", line)[0]) for line in extras["dev"]} <= locked | more
+    assert not [name for name in locked | more if re.match(r"nvidia|cuda|triton|kernels", name)]
+
+
+def test_what_is_locked_for_auditing_is_what_auditing_needs_and_no_more():
+    spec = importlib.util.spec_from_file_location("locks", ROOT / "docs" / "locks.py")
+    locks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(locks)
+    run, dev = locks.groups()
+    assert locks.lines_of(run).splitlines() == pins("requirements.lock"), "run python docs/locks.py"
+    assert locks.lines_of(dev).splitlines() == pins("requirements-dev.lock")
+    assert {"ray", "mypy", "ruff", "pytest", "import-linter", "statsmodels"} <= dev
 
 
 def normal(name: str) -> str:
@@ -129,7 +145,7 @@ def normal(name: str) -> str:
 def yard(tmp_path: Path) -> Path:
     folder = tmp_path / "a clone"
     (folder / ".venv" / "bin").mkdir(parents=True)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     script(folder / ".venv" / "bin" / "python", 'for word; do echo "<$word>"; done; exit $CODE')
     (folder / ".venv" / ".installed").touch()

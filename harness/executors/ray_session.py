@@ -120,7 +120,8 @@ def require_ray() -> None:
     """Raise UsageError when Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
         raise UsageError(
-            "--executor ray needs Ray, which is not installed: pip install 'bordor[ray]'"
+            "--executor ray needs Ray, which is not installed: pip install "
+            "'bordor[ray]', or in a clone: make setup-dev"
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.errors import GradingError
 from harness.core.records import Verdict
-from harness.grading.linking.linker import synonyms
+from harness.grading.linking import synonyms
 from harness.grading.syntax.framing import unframe
 
 G, H, R = Verdict.GROUNDED, Verdict.HALLUCINATED, Verdict.REFUSED
