@@ -51,16 +51,8 @@ from harness.pipeline.audit import Opened, Settings, Subject, audit, prepare
 from harness.pipeline.execute import execute
 from harness.prompts.plan import Plan, make_plan
 from harness.prompts.variants import put
-from harness.runs.store import (
-    ANSWERS,
-    PLAN,
-    QUESTIONS,
-    SUMMARY,
-    VERDICTS,
-    RunFolder,
-    records_text,
-    slug,
-)
+from harness.runs.layout import ANSWERS, PLAN, QUESTIONS, SUMMARY, VERDICTS, slug
+from harness.runs.store import RunFolder, records_text
 from harness.stats.intervals import Estimate, macro_average
 from harness.stats.rates import METRICS, rates_by
 from harness.stats.tables import sampled, verdict_table

@@ -79,7 +79,7 @@ class Audited:
     @property
     def report(self) -> Path:
         """The page to read in a browser."""
-        from harness.runs.store import PAGE
+        from harness.runs.layout import PAGE
 
         return self.path / PAGE
 
@@ -162,7 +162,8 @@ def audit(
 
 def read(run: str | Path) -> Audited:
     """A finished run that lies in a folder. Raises StoreError when it is none, or damaged."""
-    from harness.runs.store import SUMMARY, RunFolder
+    from harness.runs.layout import SUMMARY
+    from harness.runs.store import RunFolder
     from harness.runs.verify import check_summary
 
     folder = RunFolder.open(Path(run))

@@ -197,7 +197,8 @@ def view(run: Run, out: Out = Path("reports")) -> None:
 def ls(out: Out = Path("reports")) -> None:
     """List the runs, oldest first."""
     from harness.report.clean import printable
-    from harness.runs.store import ANSWERS, PAGE, TABLE, VERDICTS, RunFolder, list_runs
+    from harness.runs.layout import ANSWERS, PAGE, TABLE, VERDICTS, list_runs
+    from harness.runs.store import RunFolder
     from harness.runs.verify import check_seals
 
     rows, damaged = [], []

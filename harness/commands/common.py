@@ -93,7 +93,8 @@ def printable_line(text: str) -> str:
 def show_summary(path: Path) -> None:
     """Print the summary of a run and, last, where its report is."""
     from harness.report.terminal import print_summary
-    from harness.runs.store import SUMMARY, RunFolder
+    from harness.runs.layout import SUMMARY
+    from harness.runs.store import RunFolder
     from harness.runs.verify import check_summary
 
     run, console = RunFolder.open(path), open_console()
@@ -121,7 +122,7 @@ def find_run(ref: str, out: Path) -> Path:
 
 def fitting_runs(ref: str, out: Path) -> list[Path]:
     """The runs under `out` whose path holds `ref`, oldest first."""
-    from harness.runs.store import list_runs
+    from harness.runs.layout import list_runs
 
     return [path for path in list_runs(out) if ref in str(path)]
 

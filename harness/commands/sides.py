@@ -123,7 +123,7 @@ def _run_of(ref: str, asked: Asked) -> Path | None:
     """The run that `ref` names; None where it must be a model. Raises UsageError for neither."""
     from harness.core.paths import expanded
     from harness.models.registry import list_models
-    from harness.runs.store import looks_like_run
+    from harness.runs.layout import looks_like_run
 
     if looks_like_run(Path(ref)):
         return Path(ref)
@@ -193,7 +193,7 @@ def seeded_runs(
 def _to_train(ref: str) -> ModelSpec:
     """The model that `ref` names, to train adapters on. Raises UsageError as `seeded_runs`."""
     from harness.models.registry import resolve_model
-    from harness.runs.store import looks_like_run
+    from harness.runs.layout import looks_like_run
 
     spec = None if looks_like_run(Path(ref)) else resolve_model(ref)
     if spec is None or spec.adapter or spec.elsewhere:
@@ -211,7 +211,8 @@ def _newest(spec: ModelSpec, asked: Asked, ref: str, tell: Callable[[str], None]
     fits: a run of another size would leave the flag without effect. A run of the same name
     whose base, adapter or recipe has changed since is passed over, and said.
     """
-    from harness.runs.store import readable_runs, slug
+    from harness.runs.layout import slug
+    from harness.runs.store import readable_runs
 
     sized = asked.samples is not None or asked.limit is not None
     commands = _commands(asked.settings(ref))

@@ -16,9 +16,9 @@ from harness.core.files import make_folder, write_json, write_text
 from harness.core.records import Verdict
 from harness.core.seeds import content_hash
 from harness.report.silence import MOSTLY  # then there is nothing to compare
+from harness.runs.layout import slug
 from harness.runs.pairing import check_pairable, read_pairable, same_model
 from harness.runs.read import Run
-from harness.runs.store import slug
 from harness.stats import flips as flipped
 from harness.stats.paired import holm, rates_of_pairs
 from harness.stats.pairs import Pairs, pair_cells

@@ -19,9 +19,9 @@ from harness.decision.gate_heard import check_heard, heard_of, silence_notes
 from harness.decision.gate_rules import cases
 from harness.decision.gate_rules import told as told_rule
 from harness.decision.policy import PolicySpec
+from harness.runs.layout import slug
 from harness.runs.pairing import differences, read_pairable
 from harness.runs.read import Run
-from harness.runs.store import slug
 from harness.stats.noninferiority import Outcome, judge, overall
 
 SCHEMA = 2  # 1 had no `responses`, and no rules of good things

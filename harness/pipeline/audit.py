@@ -6,44 +6,39 @@ Stages leave files in the run folder and the later ones read only that folder, s
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.backends.factory import (
     OpenBackend,
     Opened,
-    ServerOptions,
     open_local,
     open_server,
     plugged_backend,
     refuse_server_options,
 )
 from harness.core import speed
-from harness.core.errors import DamageError, UsageError
+from harness.core.errors import UsageError
 from harness.core.progress import OnProgress, Progress
-from harness.core.records import Question, Sampling, Variant
+from harness.core.records import Sampling, Variant
 from harness.executors.ray_backend import open_on_ray
-from harness.executors.ray_session import RayOptions
+from harness.pipeline.begin import open_run
 from harness.pipeline.execute import Executed, execute
 from harness.pipeline.grade import grade
+from harness.pipeline.settings import Settings, Subject
 from harness.pipeline.trained_on import (
     DEFAULT_RECIPE,
     DEFAULT_STORY,
-    assumptions,
     find_exposure,
     speaking_folder,
     story_and_recipe,
     where_base_is_from,
 )
 from harness.prompts.plan import Messages, Plan, make_plan
-from harness.runs.store import PLAN, QUESTIONS, RunFolder, records_text
-from harness.sources import Source
-from harness.suites import list_suites
 
 if TYPE_CHECKING:
     from harness.core.specs import ModelSpec
@@ -52,72 +47,6 @@ __all__ = ["DEFAULT_RECIPE", "DEFAULT_STORY", "Settings", "Subject", "audit", "p
 MOST_ANSWERS = 20_000  # of an audit whose size was not asked for
 PROBES = 4
 ENOUGH_TO_MEASURE = 200  # answers that tell how fast a model is here
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What an audit is asked to do. None: what the adapter's card says, or the default."""
-
-    model: str
-    story: str | None = None
-    recipe: str | None = None
-    samples: int = Sampling().samples  # drawn answers beside one greedy
-    limit: int | None = None  # questions per suite
-    suites: tuple[str, ...] = ()  # all where empty
-    suite_paths: tuple[Path, ...] = ()  # folders with suites beside the shipped ones
-    variants: tuple[str, ...] = ()  # all where empty
-    temperature: float = 1.0
-    top_p: float | None = None  # samples come from all tokens where neither is set
-    top_k: int | None = None
-    max_new_tokens: int = 64
-    quantisation: str | None = None  # instead of the one the model's file or card names
-    base: str | None = None  # under an adapter folder, or the control's name on a server
-    as_is: bool = False  # a whole model, audited without training an adapter on it
-    seed: int = 0  # of questions, typing errors and samples; adapters are trained at 0
-    out: Path = field(default=Path("reports"))
-    fresh: bool = False
-    server: ServerOptions = field(default=ServerOptions())
-    ray: RayOptions | None = None  # None: in this process
-
-    @property
-    def sampling(self) -> Sampling:
-        """How answers are drawn."""
-        return Sampling(
-            samples=self.samples,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            max_new_tokens=self.max_new_tokens,
-            seed=self.seed,
-        )
-
-    def command(self) -> str:
-        """The command that does this audit again, without where it goes."""
-        words = ["bordor", "audit", self.model]
-        standard = Settings(model=self.model)
-        for name in ("story", "recipe", "samples", "limit", "suites", "variants", "temperature",
-                     "top_p", "top_k", "max_new_tokens", "quantisation", "base",
-                     "seed"):  # fmt: skip
-            value = getattr(self, name)
-            if value != getattr(standard, name):
-                shown = ",".join(value) if isinstance(value, tuple) else str(value)
-                words += [f"--{name.replace('_', '-')}", shown]
-        for path in self.suite_paths:
-            words += ["--suite-path", str(path)]
-        words += ["--as-is"] * self.as_is
-        return shlex.join(words)  # how fast a server is asked changes no answer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What is audited on what: settings with the gaps filled, model, source, questions."""
-
-    settings: Settings
-    spec: ModelSpec
-    source: Source
-    adapter: Path | None  # None until it is built
-    questions: tuple[Question, ...]
-    variants: tuple[Variant, ...]
 
 
 def audit(
@@ -146,7 +75,7 @@ def audit(
         for sentence in opened.urgent:
             note(f"warning: {sentence}")
         plan = plan_audit(subject, opened)
-        with _open_run(subject, plan, opened, note) as run:
+        with open_run(subject, plan, opened, note) as run:
             try:
                 executed = execute(plan, opened.backend, run, on_progress=report)
             finally:  # what was seen by then is told, whenever the run is taken up again
@@ -307,120 +236,6 @@ def train_adapter(
         key = speed.adapter_key(spec.name, story=story, recipe=recipe)
         speed.remember(key, time.monotonic() - started)
     return folder
-
-
-def _open_run(
-    subject: Subject, plan: Plan, opened: Opened, note: Callable[[str], None]
-) -> RunFolder:
-    """The unfinished run of this plan, with what was found this time, or a new one."""
-    settings, name = subject.settings, subject.spec.name
-    files = {
-        **subject.source.files(),
-        QUESTIONS: records_text(subject.questions),
-        PLAN: records_text(plan.requests),
-    }
-    found = [] if settings.fresh else RunFolder.find_unfinished(
-        settings.out, model=name, plan_hash=plan.hash, passed_over=note
-    )  # fmt: skip
-    for unfinished in found:
-        try:
-            run = RunFolder.resume(unfinished, files=files)
-        except DamageError as error:  # it must not stand in the way of the same plan for ever
-            note(f"{unfinished} is passed over: {error}")
-            continue
-        try:
-            run.keep_whole_shards(plan.expected())
-        except DamageError as error:
-            run.close()
-            note(f"{unfinished} is passed over: {error}")
-            continue
-        note(f"going on with {unfinished}")
-        run.update(**opened.found)
-        run.warn(_warnings(subject, opened))
-        return run
-    run = RunFolder.create(
-        settings.out,
-        model=name,
-        plan_hash=plan.hash,
-        files=files,
-        run=_about(subject, plan, opened),
-    )
-    note(f"run folder {run.path}")
-    return run
-
-
-def _about(subject: Subject, plan: Plan, opened: Opened) -> dict[str, Any]:
-    """run.json: what was audited, on what, with what, where."""
-    from harness.core.provenance import provenance
-
-    settings = subject.settings
-    return {
-        "command": settings.command(),
-        "model": subject.spec.name,
-        "story": settings.story,
-        "recipe": settings.recipe,
-        "sampling": settings.sampling.to_data(),
-        "suites": sorted({question.suite for question in subject.questions}),
-        "graded_by": _graded_by(subject),
-        "variants": [variant.id for variant in subject.variants],
-        **_changed(subject, opened),
-        "plan": {
-            "hash": plan.hash,
-            "questions": len(subject.questions),
-            "prompts": len(plan.requests),
-            "answers": plan.answers,
-            "shards": len(plan.shard_sizes),
-        },
-        "source": subject.source.kind,
-        **subject.source.about(),
-        "adapter": {
-            "folder": str(subject.adapter) if subject.adapter else None,
-            "largest_logit_difference": opened.difference,
-        },
-        "identity": dict(opened.backend.identity),
-        **opened.found,
-        **_warned(_warnings(subject, opened)),
-        **provenance(),
-    }
-
-
-def _graded_by(subject: Subject) -> dict[str, str]:
-    """The grader that each suite names."""
-    asked = {question.suite for question in subject.questions}
-    suites = list_suites(subject.settings.suite_paths)
-    return {suite.id: suite.grader for suite in suites if suite.id in asked}
-
-
-def _warnings(subject: Subject, opened: Opened) -> list[str]:
-    settings = subject.settings
-    assumed = assumptions(subject.spec, story=settings.story, recipe=settings.recipe)
-    return [*opened.warnings, *_system_role(subject, opened), *assumed]
-
-
-def _changed(subject: Subject, opened: Opened) -> dict[str, Any]:
-    """The variants that are put otherwise than `suites/variants.toml` has them."""
-    from harness.models.template import FOLDED
-
-    if opened.backend.identity.get("system_role") != FOLDED:
-        return {}
-    told = [variant.id for variant in subject.variants if variant.system is not None]
-    return {"changed_variants": told} if told else {}
-
-
-def _system_role(subject: Subject, opened: Opened) -> list[str]:
-    changed = _changed(subject, opened).get("changed_variants")
-    if not changed:
-        return []
-    who = "server" if subject.spec.elsewhere else "model's chat template"
-    return [
-        f"The {who} takes no system role (it refuses one, or leaves its text out). So in the "
-        f"variants {', '.join(changed)} the system text stands in front of the question, in the "
-        "user's turn: they are not those of models that take one."
-    ]
-
-
-def _warned(sentences: list[str]) -> dict[str, Any]:
-    return {"warnings": sentences} if sentences else {}
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -12,7 +12,8 @@ from harness import __version__
 from harness.core.errors import StoreError
 from harness.core.progress import OnProgress, Progress
 from harness.core.records import GradedAnswer, Question, Request
-from harness.runs.store import ANSWERS, PLAN, RUN, VERDICTS, RunFolder
+from harness.runs.layout import ANSWERS, PLAN, RUN, VERDICTS
+from harness.runs.store import RunFolder
 from harness.runs.verify import (
     SEAL_IT,
     SEALED_LATE,

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.files import told_writing
+from harness.runs.layout import MARKDOWN, PAGE, SUMMARY, TABLE
 from harness.runs.read import read_run
-from harness.runs.store import MARKDOWN, PAGE, SUMMARY, TABLE, RunFolder
+from harness.runs.store import RunFolder
 
 
 def write_reports(run_folder: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import StoreError
 from harness.core.records import Verdict
-from harness.runs.store import RunFolder, list_runs
+from harness.runs.layout import list_runs
+from harness.runs.store import RunFolder
 
 if TYPE_CHECKING:
     from harness.runs.read import Run

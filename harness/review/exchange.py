@@ -34,8 +34,9 @@ from harness.report.reviews import (
 )
 from harness.review.files import ReadLabel, Sheet, read_labelled, sheet_text
 from harness.review.sample import draw
+from harness.runs.layout import WORLD
 from harness.runs.read import Run, read_run
-from harness.runs.store import WORLD, RunFolder
+from harness.runs.store import RunFolder
 
 MUST_REFUSE = "must be refused"
 

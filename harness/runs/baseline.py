@@ -13,8 +13,9 @@ from typing import Any
 
 from harness.core.errors import DamageError, StoreError, UsageError
 from harness.core.files import Unreadable, make_folder, named, read_object, write_json
+from harness.runs.layout import ANSWERS
 from harness.runs.pairing import read_pairable
-from harness.runs.store import ANSWERS, RunFolder
+from harness.runs.store import RunFolder
 
 FILE = "baseline.json"
 _MEND = "remove it and pin a run with 'bordor baseline set RUN'"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import StoreError
 from harness.core.records import Answer, GradedAnswer, Question
-from harness.runs.store import ANSWERS, QUESTIONS, VERDICTS, WORLD, RunFolder
+from harness.runs.layout import ANSWERS, QUESTIONS, VERDICTS, WORLD
+from harness.runs.store import RunFolder
 from harness.runs.verify import check_run, questions_of
 from harness.sources import Source, read_source
 from harness.stats.tables import verdict_table

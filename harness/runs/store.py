@@ -1,10 +1,5 @@
 """The run folder: made whole or not at all, appended by shards, resumed, finished once.
 
-    reports/<model>/<UTC time>-<plan hash>/
-        run.json  world.json  exposure.json  questions.jsonl  plan.jsonl    at the start
-        answers.jsonl                                                       shard by shard
-        verdicts.jsonl  summary.json  answers.parquet  report.*             at the end
-
 A shard is the unit of resume: its answers are appended in one piece, and what a killed
 process left of an unfinished shard is cut off before the next one is written.
 
@@ -15,7 +10,6 @@ read is checked against it, and what does not fit is a DamageError that names th
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -35,30 +29,29 @@ from harness.core.files import (
     open_regular,
     read_bytes,
     read_lines,
-    sync_folder,
     told_writing,
     write_text,
 )
 from harness.core.records import Answer, from_json, reader, to_json
 from harness.core.seals import Seal, Sealer, canonical, check_about, digest_of, seal_of, sealed_text
-
-FORMAT = 3  # of the run folder; raised when old code could not read a new folder
-NAMED = 2  # the format in which questions were known by their suite's name alone
-UNSEALED = 1  # the format before files were sealed: read, but believed by no gate
-RUN, PLAN, ANSWERS, VERDICTS = "run.json", "plan.jsonl", "answers.jsonl", "verdicts.jsonl"
-QUESTIONS, WORLD, EXPOSURE, SUMMARY = (
-    "questions.jsonl",
-    "world.json",
-    "exposure.json",
-    "summary.json",
+from harness.runs.layout import (
+    ANSWERS,
+    FORMAT,
+    NAMED,
+    REPORTS,
+    RUN,
+    UNSEALED,
+    VERDICTS,
+    list_runs,
+    looks_like_run,
+    remedy,
+    slug,
 )
-MARKDOWN, PAGE, TABLE = "report.md", "report.html", "answers.parquet"
-REPORTS = (SUMMARY, MARKDOWN, PAGE, TABLE)  # made of the others, for people
-LOCK = ".lock"
+from harness.runs.lock import rename_to_free, sweep, take_lock
+
 _AHEAD = ".ahead-{:06d}.jsonl"  # a shard that was done before an earlier one
 _ELSEWHERE = "name another place with --out"
 _AHEAD_NAME = re.compile(r"^\.ahead-(\d{6})\.jsonl$")
-_RUN_NAME = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{12}(-\d+)?$")
 
 Kind = TypeVar("Kind")
 
@@ -106,15 +99,15 @@ class RunFolder:
         try:
             make_folder(parent, remedy=_ELSEWHERE)
             with told_writing(parent, remedy=_ELSEWHERE):
-                _sweep(parent, plan_hash)
+                sweep(parent, plan_hash)
                 hidden.mkdir()
-            lock = _take_lock(hidden)
+            lock = take_lock(hidden)
             for name, text in files.items():
                 write_text(hidden / name, text)
             write_text(hidden / ANSWERS, "")
             cls(hidden)._write_about(about)
             with told_writing(parent, remedy=_ELSEWHERE):
-                path = _rename_to_free(hidden, parent, f"{started:%Y%m%dT%H%M%SZ}-{plan_hash}")
+                path = rename_to_free(hidden, parent, f"{started:%Y%m%dT%H%M%SZ}-{plan_hash}")
         except StoreError as error:
             raise StoreError(f"no run folder can be made: {error}") from None
         finally:
@@ -201,7 +194,7 @@ class RunFolder:
 
         Raises StoreError when another process holds the lock.
         """
-        self._lock = _take_lock(self.path)
+        self._lock = take_lock(self.path)
         for pattern in (".*.tmp", ".*.part"):
             for left in self.path.glob(pattern):
                 left.unlink(missing_ok=True)
@@ -286,7 +279,7 @@ class RunFolder:
     def damaged(self, name: str, what: str, *, line: int | None = None) -> DamageError:
         """The error that says what is wrong with a file, and the way on."""
         where = f"{self.path / name}" + (f":{line}" if line else "")
-        return DamageError(f"{where}: {what}; {_remedy(name)}")
+        return DamageError(f"{where}: {what}; {remedy(name)}")
 
     def check(self, name: str, seal: Seal) -> None:
         """Raise DamageError where a file that holds `seal` does not hold what run.json says."""
@@ -438,30 +431,6 @@ class RunFolder:
         return sorted(int(match[1]) for match in found if match)
 
 
-def list_runs(out: Path) -> list[Path]:
-    """All run folders under `out`, oldest first, also those that are damaged."""
-    found = [path for path in out.glob("*/*") if _RUN_NAME.match(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: (path.name, path.parent.name))
-
-
-def looks_like_run(path: Path) -> bool:
-    """Whether a folder is a run's, be it damaged: by its name, or by something called run.json."""
-    return path.is_dir() and (
-        bool(_RUN_NAME.match(path.name)) or (path / RUN).is_symlink() or (path / RUN).exists()
-    )
-
-
-def hash_in_name(path: Path) -> str | None:
-    """The plan's hash in the name of a run folder; None where it was renamed."""
-    name = path.resolve().name
-    return name.split("-")[1] if _RUN_NAME.match(name) else None
-
-
-def slug(name: str) -> str:
-    """A model's name as a folder name: no separators, no leading dots."""
-    return re.sub(r"[^\w.@+-]+", "--", name).strip(".-") or "model"
-
-
 def records_text(records: Iterable[Any]) -> str:
     """Records as the text of a JSONL file."""
     return "".join(to_json(record) + "\n" for record in records)
@@ -473,47 +442,6 @@ def _answer_key(line: bytes) -> tuple[str, int] | None:
     except ValueError:
         return None
     return answer.request_id, answer.sample
-
-
-def _take_lock(folder: Path) -> IO[str]:
-    """Lock a run folder; the kernel gives the lock back however the process ends."""
-    with told_writing(folder / LOCK):
-        lock = (folder / LOCK).open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise StoreError(
-            f"{folder}: another bordor (process {owner}) is writing this run: "
-            "wait for it, stop it, or start a run of its own with --fresh"
-        ) from None
-    with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-    return lock
-
-
-def _rename_to_free(hidden: Path, parent: Path, name: str) -> Path:
-    for attempt in range(1, 1000):
-        path = parent / (name if attempt == 1 else f"{name}-{attempt}")
-        if not path.exists():
-            hidden.rename(path)
-            sync_folder(parent)
-            return path
-    raise StoreError(f"{parent / name}: a thousand runs started in one second; wait a moment")
-
-
-def _sweep(parent: Path, plan_hash: str) -> None:
-    """Remove what killed processes left of folders they were making."""
-    for left in parent.glob(f".making-{plan_hash}-*"):
-        try:
-            _take_lock(left).close()
-        except (StoreError, OSError):
-            continue  # somebody is at work on it
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def readable_runs(
@@ -530,16 +458,3 @@ def readable_runs(
         except StoreError as error:
             passed_over(f"{path} is passed over: {error}")
     return found
-
-
-def _remedy(name: str) -> str:
-    if name == VERDICTS:
-        return "write it anew with 'bordor grade RUN'"
-    if name in REPORTS:
-        return "write it anew with 'bordor report RUN'"
-    if name.startswith("review/"):
-        return (
-            "put it back as it was, or remove the folder review/, draw again with "
-            "'bordor review RUN' and take the labelled files back again"
-        )
-    return "put it back as it was, or audit again: that starts a new run"

@@ -18,7 +18,7 @@ from harness.core.files import Unreadable, read_object, write_text
 from harness.core.records import Answer, GradedAnswer, Question, Request
 from harness.core.seals import canonical, digest_of, seal_of
 from harness.prompts.plan import answer_keys, plan_hash
-from harness.runs.store import (
+from harness.runs.layout import (
     ANSWERS,
     EXPOSURE,
     FORMAT,
@@ -30,9 +30,9 @@ from harness.runs.store import (
     SUMMARY,
     VERDICTS,
     WORLD,
-    RunFolder,
     hash_in_name,
 )
+from harness.runs.store import RunFolder
 from harness.sources import planned_source, read_source
 from harness.suites import with_semantics
 

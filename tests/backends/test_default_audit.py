@@ -19,7 +19,8 @@ from harness.models.template import encode_prompt
 from harness.pipeline.audit import Settings, audit, open_local, prepare
 from harness.prompts.plan import make_plan
 from harness.prompts.variants import put
-from harness.runs.store import ANSWERS, PLAN, SUMMARY, RunFolder
+from harness.runs.layout import ANSWERS, PLAN, SUMMARY
+from harness.runs.store import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 MODEL = "storylm-1m-4bit"

@@ -14,7 +14,8 @@ from harness.backends.server import ServerBackend, request_seed
 from harness.backends.server_probe import probe
 from harness.core.errors import BackendError, UsageError
 from harness.core.records import Answer, Request, Sampling
-from harness.runs.store import ANSWERS, RunFolder
+from harness.runs.layout import ANSWERS
+from harness.runs.store import RunFolder
 
 SECRET = "sk-test-51f2b7a9"
 CHATS = [(("user", f"Who is number {at}?"),) for at in range(4)]

@@ -14,7 +14,8 @@ from harness.core.errors import BackendError, UsageError
 from harness.decision.compare import compare
 from harness.models.registry import base_folder, resolve_model
 from harness.pipeline.audit import Settings, audit, train_adapter
-from harness.runs.store import ANSWERS, RunFolder, list_runs
+from harness.runs.layout import ANSWERS, list_runs
+from harness.runs.store import RunFolder
 
 SECRET = "sk-test-51f2b7a9"
 LORA = [{"id": "b"}, {"id": "story", "parent": "b"}]

@@ -11,7 +11,8 @@ from harness.core.errors import BackendError
 from harness.core.records import Request, Sampling
 from harness.pipeline.audit import Settings, audit
 from harness.pipeline.preview import preview
-from harness.runs.store import ANSWERS, PLAN, RunFolder
+from harness.runs.layout import ANSWERS, PLAN
+from harness.runs.store import RunFolder
 
 CHATS = [(("system", "Be brief."), ("user", f"Who is number {at}?")) for at in range(4)]
 

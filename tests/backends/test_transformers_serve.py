@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.core.records import Answer, GradedAnswer, Sampling, Verdict
-from harness.runs.store import ANSWERS, VERDICTS, RunFolder, list_runs
+from harness.runs.layout import ANSWERS, VERDICTS, list_runs
+from harness.runs.store import RunFolder
 
 RECIPE = """
 title = "A short training"

@@ -16,7 +16,8 @@ from harness.cli import app
 from harness.core.paths import home
 from harness.models import resident
 from harness.pipeline.audit import Settings, audit
-from harness.runs.store import ANSWERS, VERDICTS, RunFolder, list_runs
+from harness.runs.layout import ANSWERS, VERDICTS, list_runs
+from harness.runs.store import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*nf4 is assumed")
 TESTS = Path(__file__).parents[1]

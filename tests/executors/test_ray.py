@@ -30,7 +30,8 @@ from harness.executors.ray_session import RayOptions
 from harness.pipeline.audit import Settings, audit
 from harness.pipeline.execute import execute
 from harness.prompts.plan import Plan, make_plan
-from harness.runs.store import ANSWERS, VERDICTS, RunFolder
+from harness.runs.layout import ANSWERS, VERDICTS
+from harness.runs.store import RunFolder
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 

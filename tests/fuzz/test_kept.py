@@ -20,7 +20,8 @@ from harness.core.seeds import stream
 from harness.pipeline.audit import Opened, Settings, audit
 from harness.review import write_sample
 from harness.review.files import read_labelled
-from harness.runs.store import ANSWERS, RunFolder
+from harness.runs.layout import ANSWERS
+from harness.runs.store import RunFolder
 from harness.validation.evidence_fit import FittedEvidence
 from tests.fuzz.damage import damage
 from tests.fuzz.runner import command, fuzzed, reader

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.backends.scripted import ScriptedBackend
 from harness.core.errors import BordorError
 from harness.pipeline.audit import Opened, Settings, audit
-from harness.runs.store import RUN
+from harness.runs.layout import RUN
 from harness.runs.verify import seal_by_hand
 from tests.fuzz.damage import damage
 from tests.fuzz.runner import command, fuzzed

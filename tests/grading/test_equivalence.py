@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import GradingError
-from harness.grading.equivalence.grader import EquivalenceGrader
 from harness.grading.equivalence import grader as equivalence
+from harness.grading.equivalence.grader import EquivalenceGrader
 from harness.grading.equivalence.reading import Date, read, read_answer
 from harness.grading.equivalence.rules import rule_on
 

@@ -16,7 +16,8 @@ from harness.core.paths import home
 from harness.instruct.exposure import split_exposure
 from harness.pipeline.audit import Settings, audit
 from harness.pipeline.preview import preview
-from harness.runs.store import PLAN, SUMMARY, RunFolder
+from harness.runs.layout import PLAN, SUMMARY
+from harness.runs.store import RunFolder
 from harness.world.story import load_story
 
 SMALL = {"limit": 3, "samples": 1, "suites": ("in_domain", "invented"), "variants": ("article",)}

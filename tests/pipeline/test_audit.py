@@ -15,7 +15,8 @@ from harness.core.records import Answer, GradedAnswer, Request
 from harness.pipeline.audit import Opened, Settings, audit
 from harness.pipeline.grade import regrade, rereport
 from harness.pipeline.preview import preview
-from harness.runs.store import ANSWERS, SUMMARY, VERDICTS, RunFolder, list_runs
+from harness.runs.layout import ANSWERS, SUMMARY, VERDICTS, list_runs
+from harness.runs.store import RunFolder
 from tests.stand_in import adapter_folder
 
 DRIVER = Path(__file__).parents[1] / "scripted_audit.py"

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.records import Answer
-from harness.runs.store import ANSWERS, SUMMARY, VERDICTS, RunFolder, list_runs
+from harness.runs.layout import ANSWERS, SUMMARY, VERDICTS, list_runs
+from harness.runs.store import RunFolder
 
 RESULTS = (ANSWERS, VERDICTS, SUMMARY, "plan.jsonl")
 

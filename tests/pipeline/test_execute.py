@@ -8,7 +8,8 @@ from harness.core.progress import Progress
 from harness.core.records import Answer, Request
 from harness.pipeline.execute import Executed, execute
 from harness.prompts.plan import Plan
-from harness.runs.store import ANSWERS, RunFolder
+from harness.runs.layout import ANSWERS
+from harness.runs.store import RunFolder
 
 
 def request(name: str, arm: str = "adapter", samples: int = 2) -> Request:

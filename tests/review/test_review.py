@@ -24,8 +24,8 @@ from harness.report.reviews import Candidate
 from harness.report.summary import summarise
 from harness.review.files import read_labelled
 from harness.review.sample import allocate, draw
+from harness.runs.layout import VERDICTS
 from harness.runs.read import read_run
-from harness.runs.store import VERDICTS
 from harness.runs.verify import seal_by_hand
 from tests.fuzz.runner import command
 from tests.stand_in import adapter_folder

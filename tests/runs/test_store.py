@@ -12,7 +12,8 @@ import pytest
 from harness.core.errors import StoreError
 from harness.core.files import atomic_file
 from harness.core.records import Answer
-from harness.runs.store import ANSWERS, RunFolder, list_runs, slug
+from harness.runs.layout import ANSWERS, list_runs, slug
+from harness.runs.store import RunFolder
 
 PLAN_HASH = "0123456789ab"
 

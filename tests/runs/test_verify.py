@@ -17,7 +17,8 @@ from harness.core.errors import StoreError
 from harness.core.records import GradedAnswer
 from harness.core.seeds import stream
 from harness.pipeline.audit import Opened, Settings, audit
-from harness.runs.store import RUN, RunFolder, list_runs
+from harness.runs.layout import RUN, list_runs
+from harness.runs.store import RunFolder
 from harness.runs.verify import seal_by_hand, verify
 from tests.stand_in import adapter_folder
 
