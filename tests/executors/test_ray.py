@@ -283,7 +283,7 @@ def bordor(*words: str, hide_ray: bool = False) -> subprocess.CompletedProcess:
 def test_without_ray_the_flag_says_what_to_install():
     done = bordor("--executor", "ray", hide_ray=True)
     assert done.returncode == 2
-    assert done.stderr.strip().endswith("not installed: pip install 'bordor[ray]'")
+    assert done.stderr.strip().endswith("pip install 'bordor[ray]', or in a clone: make setup-dev")
 
 
 def test_flags_that_do_not_fit_together_are_refused():
