@@ -23,22 +23,24 @@ LONGEST = ("backends/test_transformers_serve.py", "pipeline/test_audit_model.py"
            "executors/", "pipeline/", "decision/", "models/", "backends/", "bench/", "training/")  # fmt: skip
 
 
-# Modules of four seconds or more, as measured: `make test-fast` leaves them out.
+# Modules that take long, by themselves or by what they import: `make test-fast` leaves them out.
 SLOW = (
-    "backends/test_control.py", "backends/test_crew.py", "backends/test_default_audit.py",
-    "backends/test_guarded_http.py", "backends/test_local.py", "backends/test_server.py",
-    "backends/test_server_audit.py", "backends/test_server_fields.py",
-    "backends/test_transformers_serve.py", "backends/test_warping.py", "bench/", "decision/", "encoder/", "executors/",
-    "backends/test_architectures.py", "backends/test_chat_client.py", "fuzz/",
+    "backends/test_architectures.py", "backends/test_chat_client.py", "backends/test_control.py",
+    "backends/test_crew.py", "backends/test_default_audit.py", "backends/test_guarded_http.py",
+    "backends/test_local.py", "backends/test_server.py", "backends/test_server_audit.py",
+    "backends/test_server_fields.py", "backends/test_transformers_serve.py",
+    "backends/test_warping.py", "bench/", "decision/", "encoder/", "executors/", "fuzz/",
     "grading/test_evidence.py", "grading/test_evidence_document.py", "grading/test_hostile.py",
     "grading/test_rendered_truth.py", "instruct/test_build.py", "models/test_doctor.py",
     "models/test_headers.py", "models/test_loading.py", "models/test_origin.py",
-    "models/test_registry.py", "models/test_resident.py", "models/test_trust.py", "pipeline/test_audit.py", "pipeline/test_audit_model.py",
-    "report/test_build.py", "report/test_corrected.py", "report/test_graders.py", "report/test_sections.py",
+    "models/test_registry.py", "models/test_resident.py", "models/test_trust.py",
+    "pipeline/test_audit.py", "pipeline/test_audit_model.py", "report/test_build.py",
+    "report/test_corrected.py", "report/test_graders.py", "report/test_sections.py",
     "report/test_silence.py", "report/test_summary.py", "review/", "runs/test_verify.py",
-    "stats/test_agreement.py", "stats/test_components.py", "stats/test_correction.py", "suites/", "test_contributing.py", "test_make_flags.py",
-    "test_make_gate.py", "test_setup.py", "training/test_adapter.py", "training/test_base.py",
-    "training/test_documents.py", "training/test_examples.py", "training/test_reading.py",
+    "stats/test_agreement.py", "stats/test_components.py", "stats/test_correction.py", "suites/",
+    "test_contributing.py", "test_make_flags.py", "test_make_gate.py", "test_setup.py",
+    "training/test_adapter.py", "training/test_base.py", "training/test_documents.py",
+    "training/test_examples.py", "training/test_reading.py",
 )  # fmt: skip
 
 
