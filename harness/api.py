@@ -162,13 +162,13 @@ def audit(
 
 def read(run: str | Path) -> Audited:
     """A finished run that lies in a folder. Raises StoreError when it is none, or damaged."""
-    from harness.runs.layout import SUMMARY
+    from harness.report.schema import read_summary
     from harness.runs.store import RunFolder
     from harness.runs.verify import check_summary
 
     folder = RunFolder.open(Path(run))
     check_summary(folder)
-    return Audited(path=Path(run), summary=folder.read_json(SUMMARY))
+    return Audited(path=Path(run), summary=read_summary(folder))
 
 
 def grade(run: str | Path, *, on_note: Note | None = None) -> Audited:

@@ -92,6 +92,7 @@ def printable_line(text: str) -> str:
 
 def show_summary(path: Path) -> None:
     """Print the summary of a run and, last, where its report is."""
+    from harness.report.schema import read_summary
     from harness.report.terminal import print_summary
     from harness.runs.layout import SUMMARY
     from harness.runs.store import RunFolder
@@ -99,9 +100,8 @@ def show_summary(path: Path) -> None:
 
     run, console = RunFolder.open(path), open_console()
     try:
-        summary = run.read_json(SUMMARY)
         check_summary(run)
-        print_summary(summary, console)
+        print_summary(read_summary(run), console)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise run.damaged(SUMMARY, f"holds no summary: {first_line(error)}") from None
     typer.echo(f"\n{path / 'report.html'}")

@@ -28,6 +28,7 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
     from harness.report.html import html_report
     from harness.report.markdown import markdown_report
     from harness.report.reviews import labels_by_answer, read_review
+    from harness.report.schema import check_shape
     from harness.report.summary import summarise
 
     run = read_run(run_folder)
@@ -36,6 +37,7 @@ def write_reports(run_folder: Path) -> dict[str, Any]:
         run.table, identity=run.identity, warnings=warnings, cards=read_cards(), corrected=corrected
     )
     page = html_report(summary, run, labels_by_answer(read_review(run_folder)))
+    check_shape(summary)
     folder = RunFolder.open(run_folder)
     folder.write_json(SUMMARY, summary)
     folder.write_text(MARKDOWN, markdown_report(summary))

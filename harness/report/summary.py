@@ -1,55 +1,4 @@
-"""`summary.json`: every number of a run as plain data, schema 2.
-
-Rates are dicts {"rate", "low", "high", "events", "n", "clusters", "unscored"} with 95%
-limits, `n` the denominator; macro-averages have "suites" besides; null where nothing was
-counted. Schema 1 had no `responses`, counted answers that say nothing among the honest ones
-in drift, spread, components and signals, and knew fewer rates. METRIC is an id of
-`harness.stats.rates.METRICS`; KIND is "sampled" (the headline), "greedy" or "control" (the
-base without the adapter, greedy).
-
-    schema, identity (run.json less its times), grader, calibration, headline {sentence, rate, ...,
-              of_responded: rate}, or {sentence, silent: true} where most answers say nothing
-    graders   [{grader, kind, set, n, clusters, accuracy, precision, recall, f1, kappa, auroc,
-              intervals {figure: [low, high]}, fitted_on_this_set, date}]   how the graders did
-              on labelled sets
-    counts    {questions, clusters, variants, samples, sampled, greedy, control, floor,
-               unscored}
-    metrics   {METRIC: {title, meaning, higher_is_better (null: it depends)}}
-    responses {KIND or "audited" (all but control): {answers, scored, unresponsive, unscored,
-              thought (thinking came with it), causes {CAUSE: n of the unresponsive}, unread
-              {CAUSE: n of the unscored}, ended {finish reason: n}, ended_by {end token: n},
-              suites {SUITE: {answers, scored, unresponsive, unscored, causes, unread}}}}
-    suites    {SUITE: {questions, clusters, KIND: {METRIC: rate}, verdicts: {KIND: {VERDICT: n}}}}
-    overall   {KIND: {METRIC: macro-average over suites}}
-    variants  {VARIANT: {KIND: {METRIC: macro-average over suites}}}
-    grid      {SUITE: {VARIANT: {METRIC: rate}}}                    sampled answers
-    exposures {EXPOSURE: {KIND: {METRIC: rate}}}                    of the question's facts
-    distances {"1": {KIND: {METRIC: rate}}}                         near_miss, by edit distance
-    drift     {OVER: {MEASURE, agreement: {MEASURE}, entropy: {MEASURE, mean_nats,
-              nats: {SUITE: nats}}}, questions: {QUESTION: {suite, OVER: {flips, agreement,
-              entropy (nats)}}}}  with OVER "seeds", "variants" (greedy), "within_seed"
-              (variants, sampled) and MEASURE overall: rate, suites: {SUITE: rate}; the outer
-              one is flips; n counts pairs, of entropy (a share of ln n) sets of answers
-    noise_floor {tokens: rate, meaning: rate, verdict: rate} or null   n counts requests
-    spread    {SUITE: {worst, best, spread, by_chance {median, p95}, p, rates {VARIANT: rate},
-              questions}}                                           of hallucination
-    components {overall: PARTS or null, suites: {SUITE: PARTS}}     of hallucination, sampled;
-              PARTS {components: {NAME: {variance, low, high, share}}, answers, questions,
-              clusters, levels {FACTOR: n}}
-    signals   {about: {SIGNAL: {title, meaning}}, not_recorded: [name], KIND: {SIGNAL: {n,
-              events, clusters, missing, auroc: AREA, suites: {SUITE: AREA}, aurc: AREA,
-              curve: [[coverage, risk, low, high]], thresholds: [{target, value, chosen
-              {kept: rate, coverage: rate}, shown {the same}}]}}}   AREA {value, low, high};
-              value null where no threshold reaches the target
-    corrected null where nobody labelled answers of this model family, else {run, same_run, grader,
-              labels (answers whose labels are used), people {NAME: labels given}, method,
-              overall: FIXED, kinds: {KIND OF SUITE: {FIXED, suites, sensitivity, specificity
-              {rate, low, high}}}, suites: {SUITE: FIXED},
-              agreement {n, clusters, accuracy, kappa, table {VERDICT: {LABEL: n}}, hallucinated
-              {accuracy, kappa}}, between [{people, ...}]}; FIXED {rate, low, high, labels,
-              method, reason, observed {rate, low, high}} of hallucination, rate null with a reason
-    warnings  [sentence]
-"""
+"""The summary of a run from its verdict table, as plain data; its shape: schema.py."""
 
 from __future__ import annotations
 
@@ -60,6 +9,7 @@ from harness.core.errors import StoreError
 from harness.core.records import Verdict
 from harness.grading.cards import cards_for
 from harness.report import sections, silence
+from harness.report.schema import SCHEMA
 from harness.stats import rates, tables
 from harness.stats.intervals import FEW, macro_average
 from harness.stats.rates import OF_RESPONDED, rates_by, verdict_counts
@@ -67,7 +17,6 @@ from harness.stats.rates import OF_RESPONDED, rates_by, verdict_counts
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 2
 UNCALIBRATED = "not calibrated for this model"
 VOLATILE = ("started", "finished", "timing")  # of run.json: when and how fast, not what
 
@@ -82,7 +31,7 @@ def summarise(
     cards: Sequence[Mapping[str, Any]] = (),
     corrected: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Every rate of a run from its verdict table; see the head of this file.
+    """Every rate of a run from its verdict table, in the shape of `harness.report.schema.Summary`.
 
     identity: run.json, of which `VOLATILE` keys are left out, so that a run that was
     interrupted has the same summary as one that was not; warnings: what the caller found;

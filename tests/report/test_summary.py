@@ -1,11 +1,13 @@
 import dataclasses
+import json
 
 import pytest
 
 from harness.core.errors import StoreError
 from harness.core.records import Verdict
-from harness.report import summary as module
-from harness.report.summary import SCHEMA, summarise
+from harness.report.schema import SCHEMA, Summary, check_shape, read_summary
+from harness.report.summary import summarise
+from harness.runs.store import RunFolder
 from harness.stats.tables import verdict_table
 
 
@@ -18,7 +20,8 @@ def changed(run, change):
 
 def test_every_key_is_documented(summary):
     assert summary["schema"] == SCHEMA
-    assert all(key in (module.__doc__ or "") for key in summary)
+    check_shape(summary)
+    assert {one.alias or name for name, one in Summary.model_fields.items()} == summary.keys()
 
 
 def test_counts_add_up(run, summary):
@@ -111,3 +114,39 @@ def test_warnings_of_the_caller_come_first(run):
 def test_a_run_without_the_audited_model_is_an_error(run):
     with pytest.raises(StoreError, match="no answers of the audited model"):
         changed(run, lambda one: one if one.arm == "base" else None)
+
+
+def wrong(summary, change):
+    found = json.loads(json.dumps(summary))
+    change(found)
+    return found
+
+
+WRONG = [
+    (lambda s: s.pop("counts"), "'counts' is missing"),
+    (lambda s: s.update(extra=1), "unknown key 'extra'"),
+    (lambda s: s["overall"]["sampled"]["hallucination"].update(rate=1.2),
+     r"'overall\.sampled\.hallucination\.rate': .*less than or equal to 1"),
+    (lambda s: s["suites"]["invented"].update(questions="many"), r"'suites\.invented\.questions'"),
+    (lambda s: s["responses"].update(drawn={}), r"'responses\.drawn"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_a_summary_of_another_shape_is_refused_with_its_key(summary, change, message):
+    with pytest.raises(ValueError, match=message):
+        check_shape(wrong(summary, change))
+
+
+@pytest.mark.parametrize(("schema", "message"), [
+    (1, "schema 1, and this version of bordor reads 2: write it anew with 'bordor report RUN'"),
+    (3, "schema 3"),
+    ("2", r"summary\.json: damaged: 'schema'"),
+])  # fmt: skip
+def test_a_summary_of_another_version_is_refused_with_the_way_on(
+    summary, tmp_path, schema, message
+):
+    (tmp_path / "run.json").write_text('{"format": 1, "started": "2026-01-01T00:00:00+00:00"}')
+    (tmp_path / "summary.json").write_text(json.dumps({**summary, "schema": schema}))
+    with pytest.raises(StoreError, match=message):
+        read_summary(RunFolder.open(tmp_path))
