@@ -120,3 +120,12 @@ def test_an_unknown_key_of_the_table_names_file_and_key(tmp_path, monkeypatch):
     monkeypatch.setattr(synonyms, "data_folder", lambda name: tmp_path)
     with pytest.raises(GradingError, match=r"synonyms\.toml.*'rolls'.*object_roles"):
         synonyms._table.__wrapped__()
+    (stories / "synonyms.toml").write_text('[teacher]\ntraits = ["mutal"]\n')
+    with pytest.raises(GradingError, match=r"synonyms\.toml.*'mutal'.*mutual"):
+        synonyms._table.__wrapped__()
+
+
+def test_what_a_relation_is_like_stands_in_the_table_and_not_in_the_code():
+    assert synonyms.traits("companion") == {"mutual"} and synonyms.traits("maker") == {"by"}
+    assert synonyms.traits("teacher") == synonyms.traits("no such") == frozenset()
+    assert "mutual" not in synonyms.synonym_words()

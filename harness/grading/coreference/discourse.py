@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from harness.grading.linking.linker import INVENTED, UNKNOWN, Linked, Mention
 from harness.grading.linking.nouns import GENERAL, Nouns
+from harness.grading.linking.synonyms import traits
 from harness.grading.text.prepare import split_sentences
 from harness.grading.text.words import PRONOUNS, tokenise
 from harness.world.graph import World
@@ -22,6 +23,7 @@ _GENDERS = {
     HE: HE, "him": HE, "his": HE, "himself": HE,
     SHE: SHE, "her": SHE, "hers": SHE, "herself": SHE,
 }  # fmt: skip
+_OBJECT_IS = {"object_he": HE, "object_she": SHE}
 _ANAPHORS = frozenset([*_GENDERS, "it", "its", "they", "their", "them"])
 _CLEFTS = frozenset(["who", "whom", "that", "where", "when", "which"])
 _THINGS = frozenset(["it", "its", "itself"])
@@ -35,8 +37,9 @@ def genders(world: World) -> dict[str, str]:
     """What the facts and the titles of a world say: entity id to "he" or "she"."""
     found: dict[str, str] = {}
     for fact in world.facts:
-        if fact.relation in ("father", "mother"):
-            found[fact.object] = HE if fact.relation == "father" else SHE
+        said = traits(fact.relation)
+        if said & _OBJECT_IS.keys():
+            found[fact.object] = next(_OBJECT_IS[one] for one in sorted(said & _OBJECT_IS.keys()))
     for name, entity in world.names.items():
         first = name.lower().split()[0]
         for gender, titles in _TITLES.items():

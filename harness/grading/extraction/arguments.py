@@ -9,7 +9,13 @@ from typing import Protocol
 from harness.core.records import Relation
 from harness.grading.linking.frame import Term
 from harness.grading.linking.linker import INVENTED, UNKNOWN
-from harness.grading.linking.synonyms import BACKWARD, FORWARD, OBJECT_ROLE, SUBJECT_ROLE
+from harness.grading.linking.synonyms import (
+    BACKWARD,
+    FORWARD,
+    OBJECT_ROLE,
+    SUBJECT_ROLE,
+    traits,
+)
 from harness.grading.text.words import Plain
 
 OF_ANY_KIND = frozenset([UNKNOWN, INVENTED, "cut", "any"])
@@ -23,9 +29,6 @@ _HAD = (("had",), ("called",), ("knew",))
 _CALLED = frozenset(["called", "named", "was", ":", ","])
 _LINKS = frozenset("with to of under from beside over for on by in than towards toward after "
                    "before near".split())  # fmt: skip
-MUTUAL = ("companion", "near")  # what is said of these holds the other way round
-_DONE = frozenset(["maker", "founder", "cause", "ruler", "leader"])  # by somebody
-ENMITY = "enemy"  # "a foe of" may be said of either
 _REACH = 5  # words between a noun and the name that it belongs to
 
 
@@ -81,7 +84,7 @@ class Span(Protocol):
 
 def foe_of(words: Sequence[str], relation: str) -> bool:
     """Whether words say of two that one is "an enemy of" the other, which may be either."""
-    if relation != ENMITY:
+    if "of_either" not in traits(relation):
         return False
     return any(words[at] == "a" and words[at + 2] == "of" for at in range(len(words) - 2))
 
@@ -93,7 +96,7 @@ def ends_of(
     if relation.domain != relation.range:
         return _by_kind(plain.words, piece, relation, cue)
     ends = _between(plain, piece, relation, part, cue)
-    mutual = ends is not None and relation.id in MUTUAL
+    mutual = ends is not None and "mutual" in traits(relation.id)
     return replace(ends, either_way=True) if ends is not None and mutual else ends
 
 
@@ -110,7 +113,9 @@ def _between(
     if part in (OBJECT_ROLE, SUBJECT_ROLE):
         ends = _by_role(plain.words, piece, units, part, cue)
         loose = (
-            relation.id == ENMITY and ends is not None and "of" in plain.words[cue[0] : cue[1] + 1]
+            "of_either" in traits(relation.id)
+            and ends is not None
+            and "of" in plain.words[cue[0] : cue[1] + 1]
         )
         return replace(ends, either_way=True) if ends is not None and loose else ends
     if part in (FORWARD, BACKWARD):
@@ -133,7 +138,7 @@ def _by_kind(
         subjects, objects = known
     subject = _nearest(subjects, cue[0])
     agents = [u for u in objects if u.places[0] > 0 and words[u.places[0] - 1] == "by"]
-    if relation.id in _DONE and len(agents) == 1 and agents[0] is not subject:
+    if "by" in traits(relation.id) and len(agents) == 1 and agents[0] is not subject:
         objects = agents  # "built for Igodo by Dravick"
     object = _nearest([u for u in objects if u is not subject], cue[0])
     if subject is None or object is None:

@@ -19,6 +19,8 @@ from harness.grading.text.words import NEGATIONS
 
 Canonical = Callable[[str], Sequence[str]]  # from a text to its canonical words
 PARTS = ("words", "likely", "object_roles", "subject_roles", "forward", "backward")
+TRAITS = ("mutual", "by", "of_either", "object_he", "object_she")
+_TRAITS = "traits"
 OTHERS = "others"  # values that are none of a story's own, so that "jade" is read as one
 WORD, LIKELY, OBJECT_ROLE, SUBJECT_ROLE, FORWARD, BACKWARD = PARTS
 
@@ -91,11 +93,12 @@ def _table() -> dict[str, dict[str, tuple[str, ...]]]:
     with path.open("rb") as file:
         table = tomllib.load(file)
     for relation, parts in table.items():
-        unknown = set(parts) - {*PARTS, OTHERS}
+        unknown = set(parts) - {*PARTS, OTHERS, _TRAITS}
+        unknown |= set(parts.get(_TRAITS, ())) - set(TRAITS)
         if unknown:
             raise GradingError(
                 f"{path}: [{relation}] has the unknown key '{min(unknown)}'; "
-                f"known: {', '.join(PARTS)}"
+                f"known: {', '.join((*PARTS, OTHERS, _TRAITS, *TRAITS))}"
             )
     return {r: {p: tuple(words) for p, words in parts.items()} for r, parts in table.items()}
 
@@ -107,7 +110,8 @@ def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[Cue]:
     """
     found: dict[Cue, None] = {}
     for relation in relations:
-        parts = {p: words for p, words in _table().get(relation.id, {}).items() if p != OTHERS}
+        known = _table().get(relation.id, {})
+        parts = {part: words for part, words in known.items() if part in PARTS}
         named = {stems_of(word, canonical) for words in parts.values() for word in words}
         for cue in relation.cues:
             if stems_of(cue, canonical) not in named:
@@ -132,6 +136,11 @@ def stems_of(text: str, canonical: Canonical) -> tuple[str, ...]:
     return tuple(stem(word) for word in canonical(text))
 
 
+def traits(relation: str) -> frozenset[str]:
+    """What the shared table says of a relation: some of TRAITS."""
+    return frozenset(_table().get(relation, {}).get(_TRAITS, ()))
+
+
 def other_values(relation: str) -> frozenset[str]:
     """Words for values of a relation that are in no list of a story."""
     return frozenset(_table().get(relation, {}).get(OTHERS, ()))
@@ -140,7 +149,9 @@ def other_values(relation: str) -> frozenset[str]:
 @cache
 def synonym_words() -> frozenset[str]:
     """All words of the shared table, lower-cased: none of them is a name."""
-    phrases = chain.from_iterable(words for parts in _table().values() for words in parts.values())
+    phrases = chain.from_iterable(
+        words for parts in _table().values() for part, words in parts.items() if part != _TRAITS
+    )
     return frozenset(word.strip(",") for phrase in phrases for word in phrase.split())
 
 
