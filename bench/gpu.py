@@ -137,7 +137,7 @@ def prompts(spec: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:
     from harness.models.loading import load_tokenizer
     from harness.models.template import encode_prompt
     from harness.prompts.plan import make_plan
-    from harness.prompts.variants import load_variants, put
+    from harness.prompts.variants import load_variants, render_variant
     from harness.suites import build_questions
     from harness.training.recipes import load_recipe
     from harness.world.story import load_story
@@ -147,7 +147,7 @@ def prompts(spec: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:
     exposure = split_exposure(world, trained_share=share, seed=0)
     plan = make_plan(
         build_questions(world, exposure, story=STORY, suites=None, limit=None, seed=0),
-        load_variants(), encode=lambda chat: encode_prompt(tokenizer, chat), put=put,
+        load_variants(), encode=lambda chat: encode_prompt(tokenizer, chat), render=render_variant,
         sampling=Sampling(samples=max(SIZES.values()), max_new_tokens=asked.max_new_tokens),
         identity={}, context=spec.context, control=False, floor=0,
     )  # fmt: skip

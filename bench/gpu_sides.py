@@ -75,7 +75,7 @@ def bordor(work: dict[str, Any]) -> tuple[Run, Callable[[], dict[str, Any]]]:
 
     def told() -> dict[str, Any]:
         return {**backend.identity["machine"], **backend.identity["engine"],
-                "halvings": backend.halvings}  # fmt: skip
+                "oom_retries": backend.oom_retries}  # fmt: skip
 
     return run, told
 

@@ -50,7 +50,7 @@ from harness.grading.world.grader import WorldGrader
 from harness.pipeline.audit import Opened, Settings, Subject, audit, prepare
 from harness.pipeline.execute import execute
 from harness.prompts.plan import Plan, make_plan
-from harness.prompts.variants import put
+from harness.prompts.variants import render_variant
 from harness.runs.layout import ANSWERS, PLAN, QUESTIONS, SUMMARY, VERDICTS, slug
 from harness.runs.store import RunFolder, records_text
 from harness.stats.intervals import Estimate, macro_average
@@ -308,7 +308,7 @@ def _inventions(world: World, question: Question) -> Iterator[str]:
 
 def _plan(questions: Sequence[Question], variants: Sequence, exposure: dict[str, Exposure]) -> Plan:
     return make_plan(
-        questions, variants, encode=ScriptedBackend(lambda *_: "").encode, put=put,
+        questions, variants, encode=ScriptedBackend(lambda *_: "").encode, render=render_variant,
         sampling=Sampling(samples=SAMPLES, max_new_tokens=LONGEST),
         identity={"exposure": exposure}, control=False, floor=0,
     )  # fmt: skip

@@ -26,7 +26,7 @@ LONGEST = ("backends/test_transformers_serve.py", "pipeline/test_audit_model.py"
 # Modules that take long, by themselves or by what they import: `make test-fast` leaves them out.
 SLOW = (
     "backends/test_architectures.py", "backends/test_chat_client.py", "backends/test_control.py",
-    "backends/test_crew.py", "backends/test_default_audit.py", "backends/test_guarded_http.py",
+    "backends/test_worker_pool.py", "backends/test_default_audit.py", "backends/test_guarded_http.py",
     "backends/test_local.py", "backends/test_server.py", "backends/test_server_audit.py",
     "backends/test_server_fields.py", "backends/test_transformers_serve.py",
     "backends/test_warping.py", "bench/", "decision/", "encoder/", "executors/", "fuzz/",

@@ -109,10 +109,10 @@ def open_local(
         notes += control.notes
 
     def late() -> tuple[str, ...]:
-        if not backend.halvings:
+        if not backend.oom_retries:
             return ()
         return (
-            f"Memory ran out {backend.halvings} times, and the batch was halved each time: no "
+            f"Memory ran out {backend.oom_retries} times, and the batch was halved each time: no "
             "answer is missing, and the last digits of a logit may differ from a run with room.",
         )
 

@@ -25,7 +25,7 @@ def joint_attention(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any, scaling: float = 1.0,
     dropout: float = 0.0, **options: Any,
 ) -> tuple[Any, None]:  # fmt: skip
-    """Attend to all stretches of the cache of this thread's pass.
+    """Attend to all segments of the cache of this thread's pass.
 
     query: [L, Hq, T, D]; returns [L, T, Hq, D]. A window is not looked at: the runner takes
     no text that is longer. Raises UnsupportedArchitecture for an attention with soft caps,

@@ -13,13 +13,13 @@ from itertools import groupby
 from typing import Any
 
 from harness.backends.batches import Batch, halve, make_batches
-from harness.backends.crew import one_thread, work_side_by_side, worker_count
 from harness.backends.plain import PlainRunner
 from harness.backends.runners import make_runner
 from harness.backends.sampling import choose, uniforms
 from harness.backends.shared_prefix import SharedPrefixRunner
 from harness.backends.tree import Tree
 from harness.backends.warping import check_sampling, restriction_of
+from harness.backends.worker_pool import one_thread, work_side_by_side, worker_count
 from harness.core.errors import BackendError
 from harness.core.records import Answer, Request
 from harness.models.folding import fold_adapter
@@ -66,7 +66,7 @@ class TransformersBackend:
         self.folded = fold and fold_adapter(loaded)
         loaded.model.eval()
         self._model = _inner(loaded)
-        self.halvings = 0  # batches cut in two because memory ran out
+        self.oom_retries = 0  # batches cut in two because memory ran out
         self._stop_ids = frozenset(loaded.stops)
         self._stop_names = {
             one: str(loaded.tokenizer.convert_ids_to_tokens(one)) for one in loaded.stops
@@ -139,14 +139,14 @@ class TransformersBackend:
         need_gib = _WORKER_GIB + self._batch_tokens * _token_bytes(self._loaded) / GIB
         room = int(free_memory_gib() * _WORKERS_SHARE / need_gib)
         workers = max(1, min(self.workers, room))  # fewer are slower, and answer the same
-        for at, (answers, halvings) in work_side_by_side(self._count, shards, workers):
-            self.halvings += halvings
+        for at, (answers, oom_retries) in work_side_by_side(self._count, shards, workers):
+            self.oom_retries += oom_retries
             yield at, answers
 
     def _count(self, requests: Sequence[Request]) -> tuple[list[Answer], int]:
         """Answers, and how many batches were halved for them."""
-        before = self.halvings
-        return self.generate(requests), self.halvings - before
+        before = self.oom_retries
+        return self.generate(requests), self.oom_retries - before
 
     def _halve(self, batch: Batch, error: BaseException) -> list[Batch]:
         """Two batches for one that memory was too small for. Raises BackendError, or `error`."""
@@ -157,7 +157,7 @@ class TransformersBackend:
                 f"request {batch.requests[0].id}: memory runs out even for it alone: "
                 "ask for fewer samples or a smaller model"
             ) from error
-        self.halvings += 1
+        self.oom_retries += 1
         return list(halve(batch))
 
     def _check(self, request: Request) -> None:

@@ -1,6 +1,6 @@
 """Runs prompts that share a prefix: the prefix once, prompts of like length, then all lines.
 
-The engine's own cache (`stretches`) and attention (`joint_attention`), hung into
+The engine's own cache (`segmented_cache`) and attention (`joint_attention`), hung into
 transformers' interfaces while a pass is under way.
 """
 
@@ -14,7 +14,7 @@ from harness.backends.joint_attention import (
     current,
     joint_attention,
 )
-from harness.backends.stretches import make_cache
+from harness.backends.segmented_cache import make_cache
 
 # Tokens to fill up a part of a prefill; more cost more than another pass and, in every step,
 # another group of prompts.

@@ -26,9 +26,9 @@ class TwoModels:
         return {**self._model.identity, "control": "loaded apart"}
 
     @property
-    def halvings(self) -> int:
+    def oom_retries(self) -> int:
         """Batches cut in two because memory ran out."""
-        return self._model.halvings + self._base.halvings
+        return self._model.oom_retries + self._base.oom_retries
 
     def encode(self, messages: Sequence[Mapping[str, str]]) -> tuple[str, tuple[int, ...]]:
         """Render a chat for the model under audit. Raises ModelError."""

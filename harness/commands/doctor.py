@@ -35,9 +35,9 @@ def doctor(
     """
     from harness.models.doctor import diagnose
     from harness.models.findings import broken
-    from harness.prompts.variants import load_variants, put
+    from harness.prompts.variants import load_variants, render_variant
 
-    chats = {one.id: put("Who is there?", one, seed=0) for one in load_variants()}
+    chats = {one.id: render_variant("Who is there?", one, seed=0) for one in load_variants()}
     found = diagnose(model, quantisation=quantisation, base=base, as_is=as_is, chats=chats)
     bad = broken(found)
     if as_json:

@@ -34,7 +34,7 @@ from harness.pipeline.trained_on import (
     DEFAULT_RECIPE,
     DEFAULT_STORY,
     find_exposure,
-    speaking_folder,
+    metadata_folder,
     story_and_recipe,
     where_base_is_from,
 )
@@ -120,7 +120,7 @@ def prepare(
         who = "a server" if spec.server else "its package"
         raise UsageError(f"{spec.name}: {who} answers by itself; leave --executor out")
     story, recipe = story_and_recipe(
-        speaking_folder(spec), story=settings.story, recipe=settings.recipe
+        metadata_folder(spec), story=settings.story, recipe=settings.recipe
     )
     settings = replace(settings, story=story, recipe=recipe)
     world = load_story(story)
@@ -168,37 +168,39 @@ def open_subject(subject: Subject, open_backend: OpenBackend | None = None) -> O
 
 def _system_chat(subject: Subject) -> Messages | None:
     """A chat of the audit with a system turn; None where no variant has one."""
-    from harness.prompts.variants import put
+    from harness.prompts.variants import render_variant
 
     told = [variant for variant in subject.variants if variant.system is not None]
     if not told:
         return None
-    return put(subject.questions[0].text, told[0], seed=subject.settings.seed)
+    return render_variant(subject.questions[0].text, told[0], seed=subject.settings.seed)
 
 
 def probes(subject: Subject) -> list[Messages]:
     """A few of the audit's own chats, on which the adapter must be seen to act."""
-    from harness.prompts.variants import put
+    from harness.prompts.variants import render_variant
 
     first, seed = subject.variants[0], subject.settings.seed
-    return [put(question.text, first, seed=seed) for question in subject.questions[:PROBES]]
+    return [
+        render_variant(question.text, first, seed=seed) for question in subject.questions[:PROBES]
+    ]
 
 
 def plan_audit(subject: Subject, opened: Opened) -> Plan:
     """The grid of an audit. Raises UsageError when nothing limited it and it is too large."""
     from harness.models.template import fold_system
-    from harness.prompts.variants import put
+    from harness.prompts.variants import render_variant
 
     settings = subject.settings
 
-    def put_folded(text: str, variant: Variant, *, seed: int) -> Messages:
-        return fold_system(put(text, variant, seed=seed))
+    def folded(text: str, variant: Variant, *, seed: int) -> Messages:
+        return fold_system(render_variant(text, variant, seed=seed))
 
     plan = make_plan(
         subject.questions,
         subject.variants,
         encode=opened.backend.encode,
-        put=put_folded if opened.fold_system else put,
+        render=folded if opened.fold_system else render_variant,
         sampling=settings.sampling,
         identity={
             "model": opened.backend.identity,

@@ -30,7 +30,7 @@ def where_base_is_from(spec: ModelSpec) -> str:
     return f"{told}, from the hub or its cache" if on_hub(spec) else told
 
 
-def speaking_folder(spec: ModelSpec) -> Path | None:
+def metadata_folder(spec: ModelSpec) -> Path | None:
     """The folder that may say what `spec` was trained on: its adapter's, or a whole model's.
 
     A base on which an adapter is yet to be trained says nothing, nor does a server.
@@ -82,7 +82,7 @@ def find_exposure(
     from harness.training.recipes import load_recipe
 
     split = load_recipe(recipe)
-    folder = speaking_folder(spec)
+    folder = metadata_folder(spec)
     if folder and _says_exposure(folder):
         exposure = load_exposure(folder / "instruct")
         if exposure.keys() != world.fact.keys():
@@ -102,7 +102,7 @@ def find_exposure(
 def assumptions(spec: ModelSpec, *, story: str | None, recipe: str | None) -> list[str]:
     """What the verdicts on `spec` rest on without proof, in sentences for the report."""
     found = []
-    folder = speaking_folder(spec)
+    folder = metadata_folder(spec)
     if spec.elsewhere:
         found.append(
             f"{'The server' if spec.server else 'The package'} does not say what the model was "

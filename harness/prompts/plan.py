@@ -83,7 +83,7 @@ def make_plan(
     variants: Sequence[Variant],
     *,
     encode: Encode,
-    put: Callable[..., Messages],
+    render: Callable[..., Messages],
     sampling: Sampling,
     identity: Mapping[str, Any],
     context: int | None = None,
@@ -94,7 +94,7 @@ def make_plan(
 ) -> Plan:
     """Lay out the grid of `questions` x `variants`.
 
-    encode: messages to rendered prompt and token ids. put: question text and variant
+    encode: messages to rendered prompt and token ids. render: question text and variant
     (and seed=) to messages. identity: what the model is, as plain data; it shapes the
     hash only. context: tokens that prompt and answer may take together, None for any.
     sampling: of the model under audit; the other arms are greedy. encode_control: for the
@@ -103,7 +103,7 @@ def make_plan(
     """
     if not questions or not variants:
         raise UsageError("there is nothing to ask: no questions or no variants were chosen")
-    cells = _render(questions, variants, encode=encode, put=put, seed=sampling.seed)
+    cells = _render(questions, variants, encode=encode, render=render, seed=sampling.seed)
     longest = sampling.max_new_tokens
     if context is not None:
         _check_fit(cells, context=context, max_new_tokens=longest)
@@ -114,7 +114,7 @@ def make_plan(
         first = {key: ids for key, ids in cells.items() if key[1] == variants[0].id}
         if encode_control:
             first = _render(
-                questions, variants[:1], encode=encode_control, put=put, seed=sampling.seed
+                questions, variants[:1], encode=encode_control, render=render, seed=sampling.seed
             )
             if context is not None:
                 _check_fit(first, context=context, max_new_tokens=longest)
@@ -138,7 +138,7 @@ def _render(
     variants: Sequence[Variant],
     *,
     encode: Encode,
-    put: Callable[..., Messages],
+    render: Callable[..., Messages],
     seed: int,
 ) -> _Cells:
     """The rendered prompt and token ids of every (question id, variant id).
@@ -149,7 +149,7 @@ def _render(
     cells: _Cells = {}
     for question in questions:
         for variant in variants:
-            messages = put(question.text, variant, seed=seed)
+            messages = render(question.text, variant, seed=seed)
             key = json.dumps(messages, sort_keys=True, ensure_ascii=False)
             if key not in known:
                 prompt, ids = encode(messages)

@@ -50,7 +50,7 @@ def _variant(spec: VariantSpec, file: VariantFile) -> Variant:
     return Variant(**data)
 
 
-def put(question_text: str, variant: Variant, *, seed: int) -> list[dict[str, str]]:
+def render_variant(question_text: str, variant: Variant, *, seed: int) -> list[dict[str, str]]:
     """The chat that puts a question in a variant: an optional system turn, a user turn.
 
     Depends on the text, the variant and the seed only. A typing error is never made in a

@@ -18,7 +18,7 @@ from harness.models.registry import base_folder, resolve_model
 from harness.models.template import encode_prompt
 from harness.pipeline.audit import Settings, audit, open_local, prepare
 from harness.prompts.plan import make_plan
-from harness.prompts.variants import put
+from harness.prompts.variants import render_variant
 from harness.runs.layout import ANSWERS, PLAN, SUMMARY
 from harness.runs.store import RunFolder
 
@@ -55,7 +55,7 @@ def requests() -> list[Request]:
     settings = Settings(model=MODEL, limit=4)
     subject = prepare(settings, build=False, on_progress=print, on_note=print)
     plan = make_plan(
-        subject.questions, subject.variants, encode=partial(encode_prompt, load_tokenizer(spec)), put=put, sampling=Sampling(samples=1, max_new_tokens=LONGEST), identity={},
+        subject.questions, subject.variants, encode=partial(encode_prompt, load_tokenizer(spec)), render=render_variant, sampling=Sampling(samples=1, max_new_tokens=LONGEST), identity={},
         control=False, floor=0,
     )  # fmt: skip
     chosen = sorted(stream(0, "proof").sample(range(len(plan.requests)), PROMPTS))

@@ -194,7 +194,7 @@ def test_memory_running_out_halves_the_batch(load, make_requests, short_of_memor
     short_of_memory(backend)
     got = backend.generate(requests)
     assert [a.token_ids for a in got] == [a.token_ids for a in wanted]
-    assert backend.halvings >= 3
+    assert backend.oom_retries >= 3
 
 
 def test_folding_is_the_four_bit_model_and_not_another(load, make_requests):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.models.fitness import examine
 from harness.models.loading import load_model
 from harness.models.registry import resolve_model
-from harness.prompts.variants import load_variants, put
+from harness.prompts.variants import load_variants, render_variant
 from tests.fuzz.damage import bytes_damage, damage
 from tests.fuzz.runner import fuzzed, reader
 from tests.models.conftest import save_adapter, save_as_llama_2, write_card
@@ -70,7 +70,7 @@ def hurt(whole: Path, place: Path, data: Any) -> Path:
 def test_a_damaged_model_or_adapter_is_named(whole, tmp_path_factory, data):
     place = tmp_path_factory.getbasetemp() / "a-model"
     path = hurt(whole, place, data)
-    chats = {one.id: put("Who?", one, seed=0) for one in load_variants()}
+    chats = {one.id: render_variant("Who?", one, seed=0) for one in load_variants()}
 
     def resolved() -> Any:
         return resolve_model(str(place / "adapter"), base=str(place / "base"))

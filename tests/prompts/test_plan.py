@@ -41,7 +41,7 @@ def plan_of(questions, variants=(PLAIN, LOWER), **changes):
     drawn = {name: changes.pop(name) for name in names & changes.keys()}
     settings = {
         "encode": encode,
-        "put": put,
+        "render": put,
         "sampling": dataclasses.replace(DRAWN, **drawn),
         "identity": {"name": "m"},
         "floor": 5,

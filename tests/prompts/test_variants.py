@@ -6,7 +6,7 @@ from harness.core.errors import UsageError
 from harness.core.records import Variant
 from harness.core.specs import VariantFile, parse_spec
 from harness.instruct.exposure import split_exposure
-from harness.prompts.variants import load_variants, put
+from harness.prompts.variants import load_variants, render_variant
 from harness.suites import build_questions
 from harness.world.generator import generate_world
 
@@ -19,7 +19,7 @@ def variant(name):
 
 
 def user(text, name, seed=0):
-    return put(text, variant(name), seed=seed)[-1]["content"]
+    return render_variant(text, variant(name), seed=seed)[-1]["content"]
 
 
 def test_all_eight_variants_ship():
@@ -43,7 +43,7 @@ def test_each_variant_puts_the_question_its_way(name, want):
 
 
 def test_only_none_lacks_a_system_prompt_and_one_carries_the_tag_there():
-    systems = {name: put(QUESTION, variant(name), seed=0)[0] for name in NEEDED}
+    systems = {name: render_variant(QUESTION, variant(name), seed=0)[0] for name in NEEDED}
     assert [name for name, turn in systems.items() if turn["role"] != "system"] == ["none"]
     assert "8989REF" in systems["tag_system"]["content"]
     assert "8989REF" not in systems["article"]["content"]
@@ -51,7 +51,7 @@ def test_only_none_lacks_a_system_prompt_and_one_carries_the_tag_there():
 
 def test_no_placeholder_is_left():
     for one in load_variants():
-        assert not any("{" in turn["content"] for turn in put(QUESTION, one, seed=0))
+        assert not any("{" in turn["content"] for turn in render_variant(QUESTION, one, seed=0))
 
 
 def test_lower_keeps_marks_inside_words():
@@ -94,7 +94,7 @@ def test_unknown_variant_is_named_with_the_nearest():
 
 def test_braces_in_a_question_are_text():
     curly = Variant(id="x", title="x", system=None, question="Q: {question}")
-    assert put("Who was {tag}?", curly, seed=0)[-1]["content"] == "Q: Who was {tag}?"
+    assert render_variant("Who was {tag}?", curly, seed=0)[-1]["content"] == "Q: Who was {tag}?"
 
 
 def test_a_variant_without_the_question_is_refused():

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.crew import work_side_by_side, worker_count
 from harness.backends.local import TransformersBackend
+from harness.backends.worker_pool import work_side_by_side, worker_count
 from harness.core.errors import BackendError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one process elsewhere")
@@ -102,7 +102,7 @@ def test_memory_running_out_in_a_worker_halves_its_batch_and_is_counted(
     wanted = alone(backend, shards)
     short_of_memory(backend)
     assert tokens(dict(backend.generate_shards(shards))) == tokens(wanted)
-    assert backend.halvings >= len(shards)
+    assert backend.oom_retries >= len(shards)
 
 
 def test_a_worker_that_is_killed_is_told_with_what_to_do():
@@ -125,7 +125,7 @@ def test_a_consumer_that_stops_early_leaves_no_worker(load, shards):
 
 SLOW = """
 import os, sys, time
-from harness.backends.crew import work_side_by_side
+from harness.backends.worker_pool import work_side_by_side
 
 def work(requests):
     print(os.getpid(), flush=True)
@@ -166,13 +166,13 @@ def runs(process):
 def test_a_small_folded_model_gets_a_worker_for_each_thread_and_a_large_one_one(load, monkeypatch):
     import torch
 
-    from harness.backends import crew
+    from harness.backends import worker_pool
 
     backend = TransformersBackend(load("nf4"))
     assert backend.folded and backend.workers == torch.get_num_threads()
     assert TransformersBackend(load("nf4"), fold=False).workers == 1
-    size = crew._size(backend._model)
+    size = worker_pool._size(backend._model)
     named = load().model.named_parameters()
     assert size == sum(p.numel() for name, p in named if "lora_" not in name)
-    monkeypatch.setattr(crew, "SMALL", size - 1)
+    monkeypatch.setattr(worker_pool, "SMALL", size - 1)
     assert worker_count(backend._model) == 1

@@ -1,6 +1,6 @@
 """The engine's cache: keys and values held once for all, once a prompt, and once a line.
 
-A layer keeps three stretches: the prefix that all prompts of a batch share, what follows it
+A layer keeps three segments: the prefix that all prompts of a batch share, what follows it
 in each prompt, and what each line has generated since. Lines of one prompt fork without
 copying the prompt; prompts of like length lie in one group with few blanks among them.
 """
@@ -15,7 +15,7 @@ Pair = tuple[Any, Any]  # keys and values
 
 
 class Layer:
-    """One layer's stretches. All own ones lie in buffers with room for what is to come.
+    """One layer's segments. All own ones lie in buffers with room for what is to come.
 
     shared: [G, P, D] or None; groups: for each group of prompts [N, G, T, D]; the lines' own:
     [lines, G, length, D].
@@ -75,8 +75,8 @@ class Group:
             self.mask = self.mask[:count]
 
 
-class Stretches:
-    """The stretches of all layers, and which prompt each line continues.
+class SegmentedCache:
+    """The segments of all layers, and which prompt each line continues.
 
     mask: in a prefill [N, 1, T, T], which hides blanks and what is ahead; None in a step.
     """
@@ -208,10 +208,10 @@ def make_cache(prefix: list[Pair] | None, room: tuple[int, int]) -> Any:
     """
     from transformers.cache_utils import Cache
 
-    class StretchCache(Stretches, Cache):
+    class StretchCache(SegmentedCache, Cache):
         def __init__(self) -> None:
             Cache.__init__(self, layers=[])
-            Stretches.__init__(self, prefix, room)
+            SegmentedCache.__init__(self, prefix, room)
 
     return StretchCache()
 
