@@ -82,41 +82,59 @@ def bordor(
 def audit(
     model: Model = DEFAULT_MODEL,
     story: Annotated[
-        str | None, typer.Option(help="visgar, generated/<seed>, or a folder. [default: visgar]")
+        str | None,
+        typer.Option(
+            help="The story: visgar, generated/<seed>, or a folder.", show_default="visgar"
+        ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="How the adapter is trained where none is. [default: instruct]"),
+        typer.Option(
+            help="The recipe by which an adapter is trained where there is none.",
+            show_default="instruct",
+        ),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=0, help="Drawn answers beside one greedy. [default: 4]")
+        int | None,
+        typer.Option(
+            min=0, help="Drawn answers for each prompt, beside one greedy answer.", show_default="4"
+        ),
     ] = None,
     seeds: Seeds = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Questions per suite. [default: each suite's own]")
+        int | None,
+        typer.Option(min=1, help="Questions per suite.", show_default="each suite's own"),
     ] = None,
     out: Out = Path("reports"),
     suites: Annotated[
-        str | None, typer.Option(help="Suites by name, with commas between. [default: all]")
+        str | None, typer.Option(help="Suites by name, with commas between.", show_default="all")
     ] = None,
     suite_path: SuitePath = None,
     variants: Annotated[
-        str | None, typer.Option(help="Variants by name, with commas between. [default: all]")
+        str | None, typer.Option(help="Variants by name, with commas between.", show_default="all")
     ] = None,
-    temperature: Annotated[float, typer.Option(help="Of the sampled answers, above 0.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="Temperature of the drawn answers, above 0.")
+    ] = 1.0,
     top_p: Annotated[
         float | None,
         typer.Option(
-            help="Draw from the likeliest tokens that hold this probability. [default: 1]"
+            help="Draw from the likeliest tokens that hold this probability.", show_default="1"
         ),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(min=1, help="Draw from this many likeliest tokens. [default: all]")
+        int | None,
+        typer.Option(min=1, help="Draw from this many likeliest tokens.", show_default="all"),
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 64,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, help="Length at which an answer is cut, in tokens.")
+    ] = 64,
     quantisation: Annotated[
         str | None,
-        typer.Option(help="nf4, fp4, int8 or none. [default: the model's, or its adapter's]"),
+        typer.Option(
+            help="How the base is quantised: nf4, fp4, int8 or none.",
+            show_default="the model's, or its adapter's",
+        ),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Random seed for questions, typing errors and samples.")
@@ -225,7 +243,9 @@ def ls(out: Out = Path("reports")) -> None:
 @told
 def suites(
     story: Annotated[str, typer.Option(help="The story to ask about.")] = "visgar",
-    recipe: Annotated[str, typer.Option(help="Decides which facts are trained.")] = "instruct",
+    recipe: Annotated[
+        str, typer.Option(help="The recipe, which decides what facts are trained.")
+    ] = "instruct",
     suite_path: SuitePath = None,
 ) -> None:
     """List the suites with their questions about a story, and check every gold answer."""
@@ -254,7 +274,7 @@ def models() -> None:
 @build.command("story")
 @told
 def build_story(
-    story: Annotated[str, typer.Argument(help="generated/<seed>")],
+    story: Annotated[str, typer.Argument(help="Its name: generated/<seed>.")],
     people: Annotated[int, typer.Option(min=4, help="How many people live in it.")] = 40,
 ) -> None:
     """Generate a story from a seed and write it where built things go."""
@@ -275,7 +295,9 @@ def build_story(
 
 @build.command("base")
 @told
-def build_base(name: Annotated[str, typer.Argument(help="storylm-4m or storylm-1m")]) -> None:
+def build_base(
+    name: Annotated[str, typer.Argument(help="Its name: storylm-4m or storylm-1m.")],
+) -> None:
     """Pretrain a base from scratch on generated worlds; goes on where it was stopped."""
     from harness.commands.progress import ProgressDisplay
     from harness.core.progress import Progress
@@ -297,8 +319,10 @@ def build_adapter(
         DEFAULT_MODEL
     ),
     story: Annotated[str, typer.Option(help="The story it learns.")] = "visgar",
-    recipe: Annotated[str, typer.Option(help="How it is trained.")] = "instruct",
-    seed: Annotated[int, typer.Option(help="Of the data's split and order.")] = 0,
+    recipe: Annotated[str, typer.Option(help="The recipe by which it is trained.")] = "instruct",
+    seed: Annotated[
+        int, typer.Option(help="Random seed for the split and the order of the training data.")
+    ] = 0,
 ) -> None:
     """Train a QLoRA adapter; one that is built already is only named."""
     from harness.commands.progress import ProgressDisplay

@@ -244,3 +244,13 @@ def test_the_old_name_of_samples_still_works_with_a_warning_and_not_beside_the_n
     for command in ("audit", "gate", "compare"):
         shown = bordor(command, "--help").stdout
         assert "--samples" in shown and "--seeds" not in shown.replace("--train-seeds", "")
+
+
+@pytest.mark.parametrize("command", ["audit", "gate", "compare", "review", "validate"])
+def test_a_default_that_depends_is_shown_with_the_option(command):
+    """Typer takes brackets in a help text for markup and swallows them."""
+    shown = " ".join(bordor(command, "--help").stdout.replace("\u2502", " ").split())
+    wanted = {"audit": "(each suite's own)", "gate": "(OUT/gate/...)",
+              "compare": "(OUT/compare/...)", "review": "(as FILE ends, else csv)",
+              "validate": "(where every report finds them)"}  # fmt: skip
+    assert f"[default: {wanted[command]}]" in shown

@@ -38,11 +38,11 @@ Model = Annotated[
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)]
 Concurrency = Annotated[
-    int | None, typer.Option(min=1, help="Requests at a time to a server. [default: 8]")
+    int | None, typer.Option(min=1, help="Requests at a time to a server.", show_default="8")
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0.1, help="Seconds without a byte from a server. [default: 120]"),
+    typer.Option(min=0.1, help="Seconds without a byte from a server.", show_default="120"),
 ]
 Base = Annotated[
     str | None,

@@ -26,7 +26,7 @@ def compare(
     first: Ref,
     second: Ref,
     margin: Annotated[
-        float, typer.Option(help="Of the equivalence statement: a difference of rates.")
+        float, typer.Option(help="Difference of rates within which two models count as equal.")
     ] = 0.05,
     train_seeds: Annotated[
         int,
@@ -44,7 +44,7 @@ def compare(
     as_is: AsIs = False,
     out: Out = Path("reports"),
     to: Annotated[
-        Path | None, typer.Option(help="Where the report goes. [default: OUT/compare/...]")
+        Path | None, typer.Option(help="Where the report goes.", show_default="OUT/compare/...")
     ] = None,
 ) -> None:
     """Compare two runs or models, paired by question and variant, and write the report."""

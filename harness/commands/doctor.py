@@ -18,14 +18,17 @@ _STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "broken": "bold re
 
 def doctor(
     model: Annotated[
-        str | None, typer.Argument(help="As for 'bordor audit'; without it, only the machine.")
+        str | None,
+        typer.Argument(
+            help="The model, as for 'bordor audit'; without one, only the machine is examined."
+        ),
     ] = None,
     quantisation: Annotated[
         str | None, typer.Option(help="nf4, fp4, int8 or none, as for 'bordor audit'.")
     ] = None,
     base: Base = None,
     as_is: Annotated[
-        bool, typer.Option("--as-is", help="MODEL is whole: no adapter will be trained.")
+        bool, typer.Option("--as-is", help="MODEL is whole; no adapter will be trained on it.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

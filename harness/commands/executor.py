@@ -12,19 +12,29 @@ if TYPE_CHECKING:
     from harness.executors.ray_session import RayOptions
 
 Executor = Annotated[
-    str, typer.Option(help="local: this process. ray: actors on this machine or a Ray cluster.")
+    str,
+    typer.Option(
+        help="Where the answers are generated: local, in this process, or ray, by actors."
+    ),
 ]
 Actors = Annotated[
-    int | None, typer.Option(help="How many actors (ray). [default: as many as fit]")
+    int | None, typer.Option(help="How many Ray actors answer.", show_default="as many as fit")
 ]
-CpusPerActor = Annotated[int | None, typer.Option(help="Threads of each actor (ray). [default: 1]")]
+CpusPerActor = Annotated[
+    int | None, typer.Option(help="Threads of each Ray actor.", show_default="1")
+]
 GpusPerActor = Annotated[
     float | None,
-    typer.Option(help="GPUs of each actor, or a share of one (ray). [default: 1 where there are]"),
+    typer.Option(
+        help="GPUs of each Ray actor, or a share of one.", show_default="1 where there are"
+    ),
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option(help="host:port of a Ray cluster. [default: one on this machine, for this run]"),
+    typer.Option(
+        help="Address of a Ray cluster, host:port.",
+        show_default="one on this machine, for this run",
+    ),
 ]
 
 

@@ -41,7 +41,7 @@ def gate(
     out: Out = Path("reports"),
     to: Annotated[
         Path | None,
-        typer.Option(help="Where gate.json, gate.md, junit.xml go. [default: OUT/gate/...]"),
+        typer.Option(help="Where gate.json, gate.md, junit.xml go.", show_default="OUT/gate/..."),
     ] = None,
 ) -> None:
     """Test a candidate against a baseline: does it hallucinate or refuse more?

@@ -19,15 +19,20 @@ def review(
     n: Annotated[int, typer.Option("--n", min=1, help="How many answers to draw.")] = 200,
     kind: Annotated[
         str | None,
-        typer.Option("--format", help="csv or jsonl. [default: as FILE ends, else csv]"),
+        typer.Option(
+            "--format",
+            help="Format of the file: csv or jsonl.",
+            show_default="as FILE ends, else csv",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the draw.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             dir_okay=False,
-            help="Where the answers go. [default: review/to_label.csv in the run folder]",
+            help="Where the answers go.",
+            show_default="review/to_label.csv in the run folder",
         ),
     ] = None,
     take: Annotated[

@@ -29,7 +29,7 @@ Story = Annotated[str | None, typer.Option(help="The story, where a model must b
 Recipe = Annotated[str | None, typer.Option(help="The recipe, where a model must be audited.")]
 Samples = Annotated[
     int | None,
-    typer.Option(min=0, help="Drawn answers beside one greedy, where a model must be audited."),
+    typer.Option(min=0, help="Drawn answers for each prompt, where a model must be audited."),
 ]
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Questions per suite, where a model is audited.")

@@ -40,7 +40,7 @@ def validate(
     ] = None,
     cards: Annotated[
         Path | None,
-        typer.Option(help="Where grader cards go. [default: where every report finds them]"),
+        typer.Option(help="Where grader cards go.", show_default="where every report finds them"),
     ] = None,
     sample: Annotated[
         int | None,

@@ -14,7 +14,7 @@ from harness.commands.common import Out, Run, find_run, print_table
 
 def verify(
     run: Run,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     out: Out = Path("reports"),
 ) -> None:
     """Say of every file of a run whether it is as it was written, and whether all fit.
