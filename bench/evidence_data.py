@@ -20,7 +20,7 @@ import numpy
 
 from harness.core.seeds import stream
 from harness.encoder.embedding import default_encoder
-from harness.grading.evidence.text import Token, read, split
+from harness.grading.evidence.text import EvidenceToken, read, split
 from harness.world.generator import generate_world
 from harness.world.graph import World
 from harness.world.names import coin_name
@@ -52,7 +52,7 @@ def load(folder: Path, name: str) -> list[dict[str, str]]:
 # -- changes to a sentence ------------------------------------------------------------
 
 
-def tokens(text: str) -> tuple[Token, ...]:
+def tokens(text: str) -> tuple[EvidenceToken, ...]:
     parts = read(text)
     return parts[0].tokens if parts else ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.core.records import ClaimStatus, Exposure, Question
-from harness.grading.coreference.tokens import Token
+from harness.grading.coreference.tokens import ClauseToken
 from harness.grading.extraction.prose import Prose
 from harness.grading.syntax.framing import unframe
 from harness.grading.syntax.rewording import filled_gaps, labelled, settled_on
@@ -70,7 +70,7 @@ def test_a_row_without_verbs_has_the_verb_of_its_first_clause(visgar):
 
     linked = Linker(visgar, Lexicon(visgar)).link("Visgar went with Elorna, Igodo with Fennimo")
     starts = {mention.start: mention for mention in linked.mentions}
-    tokens = [Token(word, at, starts.get(at)) for at, word in enumerate(linked.words)]
+    tokens = [ClauseToken(word, at, starts.get(at)) for at, word in enumerate(linked.words)]
     rows = [" ".join(token.text for token in row) for row in filled_gaps(tokens)]
     assert rows == ["Visgar went with Elorna", "Igodo went with Fennimo"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.grading.coreference.discourse import Discourse
-from harness.grading.coreference.tokens import BE, JOINTS, NO_NOUN, PREPOSITIONS, Token
+from harness.grading.coreference.tokens import BE, JOINTS, NO_NOUN, PREPOSITIONS, ClauseToken
 from harness.grading.linking.linker import Linked, Mention
 
 _COUPLES = tuple(
@@ -24,46 +24,46 @@ _CLEFTS = frozenset(["who", "that", "where", "when"])
 _BEFORE_NOUNS = PREPOSITIONS | {"the", "a"}
 
 
-def named_tokens(linked: Linked, discourse: Discourse) -> list[Token]:
+def named_tokens(linked: Linked, discourse: Discourse) -> list[ClauseToken]:
     """Tokens with names in the place of pronouns, "there" and "the town"."""
     words, lows = linked.words, linked.lows
     starts = {mention.start: mention for mention in linked.mentions}
-    tokens: list[Token] = []
+    tokens: list[ClauseToken] = []
     before: list[Mention] = []
     place = 0
     while place < len(words):
         mention = starts.get(place)
         if mention is not None:
-            tokens.append(Token(mention.text, place, mention))
+            tokens.append(ClauseToken(mention.text, place, mention))
             before.append(mention)
             place = mention.end
             continue
         if lows[place] not in _STANDING_IN:
-            tokens.append(Token(words[place], place, noun=_is_noun(lows, place, discourse)))
+            tokens.append(ClauseToken(words[place], place, noun=_is_noun(lows, place, discourse)))
             place += 1
             continue
         couple = _couple(linked, place, discourse, before)
         if couple:
             first, second = couple[1]
-            tokens += [Token(first.text, place, first), Token("and", place)]
-            tokens.append(Token(second.text, place, second))
+            tokens += [ClauseToken(first.text, place, first), ClauseToken("and", place)]
+            tokens.append(ClauseToken(second.text, place, second))
             before += couple[1]
             place += couple[0]
             continue
         size, meant, owner = _anaphor(linked, place, discourse, before, tokens)
         if meant is not None:
             if lows[place] == "there":
-                tokens.append(Token("in", place))
-            tokens.append(Token(meant.text, place, meant))
+                tokens.append(ClauseToken("in", place))
+            tokens.append(ClauseToken(meant.text, place, meant))
             before.append(meant)
             if owner:
-                tokens.append(Token("'s", place))
+                tokens.append(ClauseToken("'s", place))
             place += size
             continue
-        tokens.append(Token(words[place], place))
+        tokens.append(ClauseToken(words[place], place))
         group = _unsaid_group(lows, place, discourse, before)
         if group is not None:
-            tokens += [Token("of", place), Token(group.text, place, group)]
+            tokens += [ClauseToken("of", place), ClauseToken(group.text, place, group)]
             before.append(group)
         place += 1
     return tokens
@@ -110,7 +110,7 @@ def _unsaid_group(
 
 def _anaphor(
     linked: Linked, at: int, discourse: Discourse, before: Sequence[Mention],
-    tokens: Sequence[Token],
+    tokens: Sequence[ClauseToken],
 ) -> tuple[int, Mention | None, bool]:  # fmt: skip
     """How many words stand for a name, which, and whether they are possessive."""
     lows = linked.lows
@@ -145,7 +145,7 @@ def _anaphor(
     return 1, None, False
 
 
-def _since_joint(tokens: Sequence[Token]) -> Sequence[Token]:
+def _since_joint(tokens: Sequence[ClauseToken]) -> Sequence[ClauseToken]:
     """The tokens of the clause that goes on at the end of `tokens`."""
     for at in range(len(tokens) - 1, -1, -1):
         if tokens[at].low in JOINTS or tokens[at].low in (",", ";", ":", "that", "what"):
@@ -153,7 +153,7 @@ def _since_joint(tokens: Sequence[Token]) -> Sequence[Token]:
     return tokens
 
 
-def _predicate(tokens: Sequence[Token]) -> list[Mention]:
+def _predicate(tokens: Sequence[ClauseToken]) -> list[Mention]:
     """Who is not meant by "his" in "Dravick is his enemy" and "Solquen, his pupil"."""
     back = list(tokens)
     while back and back[-1].low in ("also", "now", "still", "once", "even", "only", "really"):

@@ -36,7 +36,7 @@ _SIGNS = frozenset([",", ".", ";", ":", "-", "!"])
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class ClauseToken:
     """A word or a name of the sentence, and where in its words it stood.
 
     `noun`: a plural of the world's own, which is no verb.
@@ -57,7 +57,7 @@ class Token:
 class Clause:
     """A short sentence."""
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[ClauseToken, ...]
 
     @property
     def span(self) -> tuple[int, int]:
@@ -101,7 +101,7 @@ class Clause:
         return Linked(words, [word.lower() for word in words], mentions)
 
 
-def is_plain(token: Token) -> bool:
+def is_plain(token: ClauseToken) -> bool:
     """Whether a token is a word that names nobody and joins nothing."""
     return bool(token.low) and token.low.replace("-", "").isalpha() and token.low not in (
         BE | JOINTS | RELATIVE | PREPOSITIONS
@@ -113,7 +113,7 @@ def of_person(mention: Mention) -> bool:
     return mention.kind in ("person", "unknown", "invented")
 
 
-def trimmed(tokens: list[Token]) -> list[Token]:
+def trimmed(tokens: list[ClauseToken]) -> list[ClauseToken]:
     """Tokens without signs and joints at their ends."""
     start, end = 0, len(tokens)
     while start < end and (tokens[start].low in (",", ".", ";", ":", "-", "!") or (
@@ -125,7 +125,7 @@ def trimmed(tokens: list[Token]) -> list[Token]:
     return tokens[start:end]
 
 
-def so_does(tokens: Sequence[Token]) -> bool:
+def so_does(tokens: Sequence[ClauseToken]) -> bool:
     """Whether tokens begin with "so does", "so is"."""
     return (
         len(tokens) > 2
@@ -134,7 +134,7 @@ def so_does(tokens: Sequence[Token]) -> bool:
     )
 
 
-def is_verb(token: Token) -> bool:
+def is_verb(token: ClauseToken) -> bool:
     """Whether a word looks like a finite verb."""
     low = token.low
     if not low or not low.isalpha() or token.noun or low in NO_VERB:
@@ -142,19 +142,19 @@ def is_verb(token: Token) -> bool:
     return low in FINITE or (len(low) > 3 and low.endswith(("s", "ed")) and not low.endswith("ss"))
 
 
-def has_verb(tokens: Sequence[Token]) -> bool:
+def has_verb(tokens: Sequence[ClauseToken]) -> bool:
     """Whether any of the words looks like a finite verb."""
     return any(is_verb(token) for token in tokens)
 
 
-def is_participle(token: Token) -> bool:
+def is_participle(token: ClauseToken) -> bool:
     """Whether a word is "losing", "claiming"."""
     return (
         len(token.low) > 5 and token.low.endswith("ing") and token.low not in ("during", "nothing")
     )
 
 
-def that_for_which(tokens: Sequence[Token], place: int) -> bool:
+def that_for_which(tokens: Sequence[ClauseToken], place: int) -> bool:
     """Whether "that" stands for "which": "a lamp of copper that belongs to Igodo"."""
     if tokens[place].low != "that" or place < 2 or place + 1 >= len(tokens):
         return False
@@ -163,16 +163,16 @@ def that_for_which(tokens: Sequence[Token], place: int) -> bool:
     return noun and is_verb(tokens[place + 1]) and tokens[place - 2].low not in ("so", "it")
 
 
-def is_finite(token: Token) -> bool:
+def is_finite(token: ClauseToken) -> bool:
     """Whether a word is a finite verb of the list, and no participle."""
     return token.low in FINITE and token.low not in ("made", "led", "kept", "held", "found")
 
 
-def is_joined(tokens: Sequence[Token]) -> bool:
+def is_joined(tokens: Sequence[ClauseToken]) -> bool:
     """Whether tokens begin with a joint."""
     return tokens[0].low in JOINTS
 
 
-def as_tokens(text: str, at: int) -> list[Token]:
+def as_tokens(text: str, at: int) -> list[ClauseToken]:
     """Words as tokens at one place."""
-    return [Token(word, at) for word in text.split()]
+    return [ClauseToken(word, at) for word in text.split()]

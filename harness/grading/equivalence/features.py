@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from harness.encoder.embedding import word_ranks
 from harness.grading.equivalence.names import is_acronym, name_words, near_name, same_name
-from harness.grading.equivalence.reading import STOP, Reading, read, stem
+from harness.grading.equivalence.reading import STOP, AnswerReading, read, stem
 from harness.grading.equivalence.rules import bare_words, is_negated, items_of, place_of
 from harness.grading.refusal.refusals import refusal_in
 
@@ -68,9 +68,9 @@ class Comparison:
     `sentence`: the answer's sentence that says most of the gold.
     """
 
-    question: Reading
-    golds: tuple[Reading, ...]
-    answer: Reading
+    question: AnswerReading
+    golds: tuple[AnswerReading, ...]
+    answer: AnswerReading
     residue: tuple[str, ...]
     sentence: str
     gold_count: int
@@ -87,12 +87,14 @@ class Comparison:
         return tuple(found)
 
 
-def compare(question: Reading, golds: Sequence[Reading], answer: Reading) -> Comparison:
+def compare(
+    question: AnswerReading, golds: Sequence[AnswerReading], answer: AnswerReading
+) -> Comparison:
     """Order the golds by wording and find the sentence of the answer that matters."""
     said = frozenset(answer.stems)
     asked = frozenset(question.stems)
 
-    def nearness(gold: Reading) -> tuple[float, float, int, str]:
+    def nearness(gold: AnswerReading) -> tuple[float, float, int, str]:
         contained = place_of(gold.stems, answer.stems) is not None
         recall = weighted_recall(gold.stems, said, asked)
         return (-float(contained), -recall, -len(gold.words) if contained else 0, gold.text)
@@ -162,7 +164,7 @@ def _head(text: str) -> str:
     return " ".join(text.split()[:CONTEXT_WORDS])[:300]
 
 
-def _best_sentence(answer: Reading, gold: Reading) -> str:
+def _best_sentence(answer: AnswerReading, gold: AnswerReading) -> str:
     if len(answer.sentences) <= 1:
         return answer.text
     shown = answer.sentences[:12]
@@ -170,7 +172,7 @@ def _best_sentence(answer: Reading, gold: Reading) -> str:
     return shown[max(range(len(shown)), key=lambda n: (scores[n], -n))]
 
 
-def _containment(pair: Comparison, gold: Reading) -> list[float]:
+def _containment(pair: Comparison, gold: AnswerReading) -> list[float]:
     place = place_of(gold.stems, pair.answer.stems)
     first = pair.answer.sentences[0] if pair.answer.sentences else ""
     spaceless = len(gold.spaceless) >= 4 and gold.spaceless in pair.answer.spaceless
@@ -184,7 +186,7 @@ def _containment(pair: Comparison, gold: Reading) -> list[float]:
     ]
 
 
-def _overlap(pair: Comparison, gold: Reading) -> list[float]:
+def _overlap(pair: Comparison, gold: AnswerReading) -> list[float]:
     asked = frozenset(pair.question.stems)
     said = frozenset(pair.answer.stems)
     rest = [s for s in gold.stems if s not in asked and s not in STOP]
@@ -219,7 +221,7 @@ def _fuzzy_recall(wanted: Sequence[str], said: frozenset[str]) -> float:
     return found / total if total else 0.0
 
 
-def _strings(pair: Comparison, gold: Reading) -> list[float]:
+def _strings(pair: Comparison, gold: AnswerReading) -> list[float]:
     from rapidfuzz import fuzz
     from rapidfuzz.distance import JaroWinkler
 
@@ -254,7 +256,7 @@ def _runs(words: Sequence[str], longest: int) -> list[tuple[str, ...]]:
     return [shown[n : n + size] for size in sizes for n in range(len(shown) - size + 1)]
 
 
-def _numbers(gold: Reading, answer: Reading, question: Reading) -> list[float]:
+def _numbers(gold: AnswerReading, answer: AnswerReading, question: AnswerReading) -> list[float]:
     asked = set(question.numbers)
     wanted = [n for n in gold.numbers if n not in asked]
     said = [n for n in answer.numbers if n not in asked]
@@ -269,7 +271,7 @@ def _numbers(gold: Reading, answer: Reading, question: Reading) -> list[float]:
     return [1.0, hit, float(bool(said) and hit == 0), near, close]
 
 
-def _dates(golds: Sequence[Reading], answer: Reading) -> list[float]:
+def _dates(golds: Sequence[AnswerReading], answer: AnswerReading) -> list[float]:
     told = [date for gold in golds for date in gold.dates]
     spanned = float(
         _spans(golds, [date.year for date in answer.dates])
@@ -292,12 +294,12 @@ def _dates(golds: Sequence[Reading], answer: Reading) -> list[float]:
     ]
 
 
-def _spans(texts: Sequence[Reading], years: Sequence[int | None]) -> bool:
+def _spans(texts: Sequence[AnswerReading], years: Sequence[int | None]) -> bool:
     spans = [span for text in texts for span in text.spans]
     return any(year and first <= year <= last for first, last in spans for year in years)
 
 
-def _lengths(pair: Comparison, gold: Reading) -> list[float]:
+def _lengths(pair: Comparison, gold: AnswerReading) -> list[float]:
     asked = frozenset(pair.question.stems)
     rest = [root for root in gold.stems if root not in asked and root not in STOP]
     return [
@@ -309,7 +311,7 @@ def _lengths(pair: Comparison, gold: Reading) -> list[float]:
     ]
 
 
-def _manner(pair: Comparison, gold: Reading) -> list[float]:
+def _manner(pair: Comparison, gold: AnswerReading) -> list[float]:
     answer = pair.answer
     place = place_of(gold.stems, answer.stems)
     known = set(pair.question.words) | {word for one in pair.golds for word in one.words}
@@ -332,7 +334,7 @@ def _manner(pair: Comparison, gold: Reading) -> list[float]:
     ]
 
 
-def _asked(question: Reading) -> list[float]:
+def _asked(question: AnswerReading) -> list[float]:
     text = question.text.lower()
     return [
         float("who" in question.words or "whose" in question.words),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.core.errors import GradingError
 from harness.grading.equivalence.features import NAMES, Comparison, compare, vector
-from harness.grading.equivalence.reading import Reading, read, read_answer
+from harness.grading.equivalence.reading import AnswerReading, read, read_answer
 from harness.grading.equivalence.rules import Ruling, bare_words, rule_on
 
 if TYPE_CHECKING:
@@ -152,14 +152,18 @@ def pair_of(a: str, b: str, question: str) -> Compared:
     return _compared(asked, [short], long)
 
 
-def _compared(question: Reading, golds: list[Reading], answer: Reading) -> Compared:
+def _compared(
+    question: AnswerReading, golds: list[AnswerReading], answer: AnswerReading
+) -> Compared:
     ruling = ruling_of(question, golds, answer)
     if ruling is not None:
         return Compared(ruling=ruling, comparison=None)
     return Compared(ruling=None, comparison=compare(question, golds, answer))
 
 
-def ruling_of(question: Reading, golds: Sequence[Reading], answer: Reading) -> Ruling | None:
+def ruling_of(
+    question: AnswerReading, golds: Sequence[AnswerReading], answer: AnswerReading
+) -> Ruling | None:
     """The rules over all golds: one that agrees is enough, to differ it takes all."""
     rulings = [rule_on(question, gold, answer) for gold in golds]
     agreed = next((one for one in rulings if one is not None and one.same), None)

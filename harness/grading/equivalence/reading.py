@@ -99,7 +99,7 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AnswerReading:
     """A text in its normal form.
 
     `words`: lower-case, without articles; numbers in digits ("1000", "3.5", ordinals "2th").
@@ -120,14 +120,14 @@ class Reading:
 
 
 @lru_cache(maxsize=20_000)
-def read(text: str) -> Reading:
+def read(text: str) -> AnswerReading:
     """The normal form of a gold answer or a question, all of it. Never raises."""
     body = _SPEAKER.sub("", clean(text[:4_000])).strip()
     return _reading(body, tuple(split_sentences(body)))
 
 
 @lru_cache(maxsize=20_000)
-def read_answer(text: str) -> Reading:
+def read_answer(text: str) -> AnswerReading:
     """The normal form of a model's answer, cut by the rules of `said` and `text.prepare`.
 
     Never raises.
@@ -137,10 +137,10 @@ def read_answer(text: str) -> Reading:
     return _reading(" ".join(sentences), sentences) if sentences else read(text)
 
 
-def _reading(body: str, sentences: tuple[str, ...]) -> Reading:
+def _reading(body: str, sentences: tuple[str, ...]) -> AnswerReading:
     plain = plain_text(body)
     words = words_of(plain)[:MAX_WORDS]
-    return Reading(
+    return AnswerReading(
         text=body,
         sentences=sentences or ((body,) if body else ()),
         words=tuple(words),

@@ -30,7 +30,7 @@ from harness.grading.equivalence.names import is_acronym, name_words, other_name
 from harness.grading.equivalence.reading import (
     MONTHS,
     STOP,
-    Reading,
+    AnswerReading,
     is_number,
     is_ordinal,
     read,
@@ -110,7 +110,7 @@ class Ruling:
     reason: str
 
 
-def rule_on(question: Reading, gold: Reading, answer: Reading) -> Ruling | None:
+def rule_on(question: AnswerReading, gold: AnswerReading, answer: AnswerReading) -> Ruling | None:
     """Rule on an answer against one gold answer; None where no rule decides."""
     if not answer.words:
         return Ruling(same=False, reason="nothing said")
@@ -139,7 +139,7 @@ def declines_only(text: str) -> bool:
     return found.declines and not found.rest
 
 
-def bare_words(question: Reading, text: Reading) -> tuple[str, ...]:
+def bare_words(question: AnswerReading, text: AnswerReading) -> tuple[str, ...]:
     """The words of a text that neither repeat the question nor fill the sentence."""
     asked = set(question.stems)
     return tuple(
@@ -159,7 +159,7 @@ def is_negated(words: Sequence[str], start: int) -> bool:
     )  # fmt: skip
 
 
-def is_denied(question: Reading, gold: Reading, answer: Reading) -> bool:
+def is_denied(question: AnswerReading, gold: AnswerReading, answer: AnswerReading) -> bool:
     """Whether an answer names the gold only behind a negation that the question has not."""
     if len(gold.stems) > LONGEST_DENIED or any(w in _NEGATORS for w in question.words + gold.words):
         return False
@@ -198,13 +198,13 @@ def place_of(part: Sequence[str], whole: Sequence[str]) -> int | None:
     return None
 
 
-def _turns(question: Reading, text: Reading) -> bool:
+def _turns(question: AnswerReading, text: AnswerReading) -> bool:
     """Whether a text negates where the question does not."""
     return any(word in _NEGATORS and word not in question.words for word in text.words)
 
 
 def _by_words(
-    gold: Reading, answer: Reading, wanted: tuple[str, ...], bare: tuple[str, ...]
+    gold: AnswerReading, answer: AnswerReading, wanted: tuple[str, ...], bare: tuple[str, ...]
 ) -> Ruling | None:
     if _alias(answer.words) == _alias(gold.words):
         return Ruling(same=True, reason="same words")
@@ -215,7 +215,7 @@ def _by_words(
     return None
 
 
-def _by_yes_or_no(gold: Reading, answer: Reading) -> Ruling | None:
+def _by_yes_or_no(gold: AnswerReading, answer: AnswerReading) -> Ruling | None:
     wanted, said = _polarity(gold), _polarity(answer)
     if (
         len([word for word in gold.words if word not in _USUALLY]) > 1
@@ -226,7 +226,7 @@ def _by_yes_or_no(gold: Reading, answer: Reading) -> Ruling | None:
     return Ruling(same=wanted == said, reason="yes or no")
 
 
-def _polarity(text: Reading) -> bool | None:
+def _polarity(text: AnswerReading) -> bool | None:
     words = [word for word in text.words if word not in _USUALLY]
     first = words[0] if words else ""
     if first in _YES:
@@ -237,7 +237,7 @@ def _polarity(text: Reading) -> bool | None:
 
 
 def _by_date(
-    gold: Reading, answer: Reading, wanted: tuple[str, ...], bare: tuple[str, ...]
+    gold: AnswerReading, answer: AnswerReading, wanted: tuple[str, ...], bare: tuple[str, ...]
 ) -> Ruling | None:
     if len(gold.dates) != 1 or len(answer.dates) != 1:
         return None
@@ -259,7 +259,7 @@ _MONTH_STARTS = frozenset(name[:3] for name in MONTHS)
 
 
 def _by_quantity(
-    gold: Reading, answer: Reading, wanted: tuple[str, ...], bare: tuple[str, ...]
+    gold: AnswerReading, answer: AnswerReading, wanted: tuple[str, ...], bare: tuple[str, ...]
 ) -> Ruling | None:
     told, said = quantity(gold.words), quantity(answer.words)
     if told is None or said is None or len(bare) > 3 or len(wanted) > 3:
@@ -305,7 +305,7 @@ def _other_words(words: Sequence[str]) -> set[str]:
 
 
 def _by_name(
-    gold: Reading, answer: Reading, wanted: tuple[str, ...], bare: tuple[str, ...]
+    gold: AnswerReading, answer: AnswerReading, wanted: tuple[str, ...], bare: tuple[str, ...]
 ) -> Ruling | None:
     if len(answer.words) > 6 or len(gold.words) > 6:
         return None
@@ -335,7 +335,7 @@ def _split(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def _by_list(question: Reading, gold: Reading, answer: Reading) -> Ruling | None:
+def _by_list(question: AnswerReading, gold: AnswerReading, answer: AnswerReading) -> Ruling | None:
     if gold.dates or len(answer.words) > 20:
         return None
     told = items_of(gold.text)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import log, log1p
 from typing import TYPE_CHECKING
 
-from harness.grading.evidence.text import Sentence, Token
+from harness.grading.evidence.text import EvidenceToken, Sentence
 
 if TYPE_CHECKING:
     import numpy
@@ -65,7 +65,7 @@ def subject_of(
     return frozenset({head})
 
 
-def _beside(tokens: Sequence[Token], names: Sequence[str], place: int) -> set[str]:
+def _beside(tokens: Sequence[EvidenceToken], names: Sequence[str], place: int) -> set[str]:
     found = set()
     for step in (-1, 1):
         at = place + step
@@ -81,7 +81,8 @@ def prefixes_of(places: Mapping[str, Sequence[int]]) -> frozenset[str]:
 
 
 def of_document(
-    tokens: Sequence[Token], names: Sequence[str], held: numpy.ndarray, nearest: numpy.ndarray,
+    tokens: Sequence[EvidenceToken], names: Sequence[str], held: numpy.ndarray,
+    nearest: numpy.ndarray,
     *, rarity: Mapping[str, float], subject: frozenset[str], prefixes: frozenset[str],
     near: Mapping[str, Sequence[tuple[int, int]]],
 ) -> tuple[float, ...]:  # fmt: skip

@@ -22,7 +22,7 @@ from harness.grading.evidence.document import (
     rarities,
     subject_of,
 )
-from harness.grading.evidence.text import Sentence, Token, opposites, sentences
+from harness.grading.evidence.text import EvidenceToken, Sentence, opposites, sentences
 
 if TYPE_CHECKING:
     import numpy
@@ -88,7 +88,7 @@ class Index:
     prefixes: frozenset[str]
 
 
-def key(token: Token) -> str:
+def key(token: EvidenceToken) -> str:
     """What two words must share to be the same: the value of a number, or the stem."""
     return f"#{token.number:g}" if token.number is not None else token.stem
 
@@ -142,7 +142,7 @@ def index(passages: Sequence[str], encoder: Encoder) -> Index | None:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ClaimReading:
     """The features of one claim, float32 [F], and what they rest on.
 
     best: number of the chosen sentence, the first of `candidates`. missing: places of the
@@ -184,7 +184,7 @@ class _Fit:
 
 def measure(
     claim: Sentence, vectors: WordVectors, passages: Index, given: frozenset[str] = frozenset()
-) -> Reading | None:
+) -> ClaimReading | None:
     """Features of a claim against passages; None where the claim has no content word.
 
     given: stems of the question, which an answer may say again without evidence.
@@ -218,7 +218,7 @@ def measure(
         ),
     )  # fmt: skip
     here = fit.held[:, fit.best]
-    return Reading(
+    return ClaimReading(
         values=numpy.round(numpy.array(values, dtype=numpy.float32), 3),
         best=fit.best,
         candidates=tuple(fit.candidates.tolist()),

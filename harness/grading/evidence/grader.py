@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.core.errors import GradingError
 from harness.encoder.embedding import default_encoder
-from harness.grading.evidence.features import FEATURES, Index, Reading, index, key, measure, parsed
+from harness.grading.evidence.features import (
+    FEATURES,
+    ClaimReading,
+    Index,
+    index,
+    key,
+    measure,
+    parsed,
+)
 from harness.grading.evidence.model import EvidenceModel, probability, shipped_model
 from harness.grading.evidence.nli import entailment_logits
 from harness.grading.evidence.text import Sentence, read, sentences, stem
@@ -45,7 +53,7 @@ _STOCK = frozenset(
 )
 
 
-Found = tuple[Sentence, Reading, Index]  # a claim, its features, what it was held against
+Found = tuple[Sentence, ClaimReading, Index]  # a claim, its features, what it was held against
 
 
 class Evidence(NamedTuple):
@@ -289,7 +297,7 @@ def claims_of(answer: str) -> list[Sentence]:
     return found
 
 
-def _spans(answer: str, claim: Sentence, reading: Reading) -> list[Span]:
+def _spans(answer: str, claim: Sentence, reading: ClaimReading) -> list[Span]:
     """The words that make a claim unsupported; the whole claim where no word does alone."""
     reasons = {}
     for place in reading.missing:

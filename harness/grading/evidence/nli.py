@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING
 
-from harness.grading.evidence.features import Index, Reading
+from harness.grading.evidence.features import ClaimReading, Index
 from harness.grading.evidence.text import Sentence
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _SURE = 0.998  # of a chance, at most: one model shall not outvote all else
 
 def entailment_logits(
     nli: Entailment, answers: Sequence[str],
-    measured: Sequence[Sequence[tuple[Sentence, Reading, Index]]],
+    measured: Sequence[Sequence[tuple[Sentence, ClaimReading, Index]]],
 ) -> numpy.ndarray:  # fmt: skip
     """Log-odds that nothing entails each claim, float [C], within about -6 and 6.
 
@@ -41,7 +41,7 @@ def entailment_logits(
     return numpy.array([_logit(1 - chance) for chance in best])
 
 
-def premises(reading: Reading, passages: Index) -> list[str]:
+def premises(reading: ClaimReading, passages: Index) -> list[str]:
     """The nearest sentences of the passages, each alone and between its neighbours."""
     texts: dict[str, None] = {}
     for number in reading.candidates:

@@ -110,7 +110,7 @@ _ANTONYMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class EvidenceToken:
     """One word, number or sign of a sentence.
 
     start, end: offsets in the text given. stem: "" for signs. number: its value, on the first
@@ -135,7 +135,7 @@ class Sentence:
 
     start: int
     end: int
-    tokens: tuple[Token, ...]
+    tokens: tuple[EvidenceToken, ...]
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -196,7 +196,7 @@ def read(text: str, start: int = 0, end: int | None = None) -> list[Sentence]:
     ]
 
 
-def _tokens(matches: list[re.Match[str]], offset: int) -> tuple[Token, ...]:
+def _tokens(matches: list[re.Match[str]], offset: int) -> tuple[EvidenceToken, ...]:
     texts = [match.group().replace("’", "'") for match in matches]
     lows = [text.lower() for text in texts]
     values = _numbers(lows)
@@ -207,7 +207,7 @@ def _tokens(matches: list[re.Match[str]], offset: int) -> tuple[Token, ...]:
         content = value is not None or (word and not in_number and low not in FUNCTION_WORDS)
         name = word and text[0].isupper() and (place > 0 or rank(low) > 8000) and content
         tokens.append(
-            Token(
+            EvidenceToken(
                 text=text,
                 low=low,
                 stem=stem(low) if word else (low if low[0].isdigit() else ""),

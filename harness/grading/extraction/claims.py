@@ -32,7 +32,7 @@ from harness.grading.extraction.reading import (
     PRONOUN_KINDS,
     Candidate,
     Memory,
-    Reading,
+    SentenceReading,
     fits,
     in_aside,
     leads,
@@ -214,7 +214,7 @@ class ClaimFinder:
         return found
 
     def _by_words(
-        self, reading: Reading, frame: Frame, memory: Memory, *, understood: bool
+        self, reading: SentenceReading, frame: Frame, memory: Memory, *, understood: bool
     ) -> list[Found]:
         """Claims by cue where no template stands; where nothing does, by meaning."""
         if not len(reading.covered) < len(reading.plain.words) <= MAX_WORDS:
@@ -229,7 +229,7 @@ class ClaimFinder:
             reading.covered.update(range(len(reading.plain.words)) if found else ())
         return found
 
-    def _reading(self, text: str, linked: Linked, *, strip: bool) -> Reading:
+    def _reading(self, text: str, linked: Linked, *, strip: bool) -> SentenceReading:
         starts = absorb_titles(linked.lows, linked.mentions)
         lows: list[str] = []
         at: dict[int, Term] = {}
@@ -242,11 +242,11 @@ class ClaimFinder:
         lows += linked.lows[place:]
         plain = self._canon.plain(lows, strip_negations=strip)
         terms = {i: at[o] for i, o in enumerate(plain.origin) if plain.words[i] == SLOT}
-        return Reading(text, linked, plain, terms)
+        return SentenceReading(text, linked, plain, terms)
 
     def _choose(
         self, text: str, linked: Linked, frame: Frame, memory: Memory
-    ) -> tuple[Reading, list[Candidate]]:
+    ) -> tuple[SentenceReading, list[Candidate]]:
         negated = any(low in NEGATIONS for low in linked.lows)
         if negated:
             reading = self._reading(text, linked, strip=False)
@@ -261,7 +261,7 @@ class ClaimFinder:
         return reading, chosen
 
     def _best(
-        self, reading: Reading, matches: Sequence[Match], frame: Frame, memory: Memory
+        self, reading: SentenceReading, matches: Sequence[Match], frame: Frame, memory: Memory
     ) -> list[Candidate]:
         full = [m for m in matches if not m.pattern.missing]
         partial = [m for m in matches if m.pattern.missing]
@@ -281,7 +281,12 @@ class ClaimFinder:
         return chosen
 
     def _resolve(
-        self, reading: Reading, match: Match, frame: Frame, memory: Memory, chosen: list[Candidate]
+        self,
+        reading: SentenceReading,
+        match: Match,
+        frame: Frame,
+        memory: Memory,
+        chosen: list[Candidate],
     ) -> Candidate | None:
         pattern, words = match.pattern, reading.plain.words
         relation = self._world.relation[pattern.relation]
@@ -342,7 +347,7 @@ class ClaimFinder:
         return Candidate(match, subject, object, end, score, form)
 
     @staticmethod
-    def _found(reading: Reading, candidate: Candidate) -> Found:
+    def _found(reading: SentenceReading, candidate: Candidate) -> Found:
         match = candidate.match
         negated = any(match.start < n <= candidate.end for n in reading.plain.negations)
         negated ^= reading.denied
@@ -359,7 +364,9 @@ class ClaimFinder:
             ),
         )
 
-    def _with_pronouns(self, reading: Reading, frame: Frame, memory: Memory) -> dict[int, Term]:
+    def _with_pronouns(
+        self, reading: SentenceReading, frame: Frame, memory: Memory
+    ) -> dict[int, Term]:
         terms = dict(reading.terms)
         for place, word in enumerate(reading.plain.words):
             if word in PRONOUNS:
@@ -373,7 +380,7 @@ class ClaimFinder:
                         break
         return terms
 
-    def _remember(self, reading: Reading, chosen: list[Candidate], memory: Memory) -> None:
+    def _remember(self, reading: SentenceReading, chosen: list[Candidate], memory: Memory) -> None:
         for place in sorted(reading.terms):
             memory.mentions[reading.terms[place].kind] = reading.terms[place]
         for candidate in chosen:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.grading.coreference.discourse import Discourse
 from harness.grading.extraction.patterns import PatternBook
-from harness.grading.extraction.reading import Candidate, Reading, chain, fits
+from harness.grading.extraction.reading import Candidate, SentenceReading, chain, fits
 from harness.grading.extraction.unparsed import given
 from harness.grading.linking.frame import Term
 from harness.grading.verification.lookup import Found
@@ -16,7 +16,7 @@ from harness.world.graph import World
 
 
 def impossible(
-    reading: Reading, world: World, book: PatternBook, values: ValueReader
+    reading: SentenceReading, world: World, book: PatternBook, values: ValueReader
 ) -> list[Found]:
     """A template filled with those of whom it cannot be said: "Igodo was made by Elorna."
 
@@ -41,7 +41,7 @@ def impossible(
     return []
 
 
-def contrasted(reading: Reading, found: Sequence[Found], world: World) -> list[Found]:
+def contrasted(reading: SentenceReading, found: Sequence[Found], world: World) -> list[Found]:
     """What ", not by Tamsel" denies wrongly: a told fact, of the relation said before it."""
     denied: list[Found] = []
     for place in reading.plain.negations:
@@ -90,7 +90,7 @@ def refitted(found: Found, discourse: Discourse, world: World) -> Found:
 
 
 def listed_more(
-    reading: Reading, candidate: Candidate, first: Found, world: World, values: ValueReader
+    reading: SentenceReading, candidate: Candidate, first: Found, world: World, values: ValueReader
 ) -> list[Found]:
     """One claim for each of "A, B and C" after the last slot or before the first."""
     words, match = reading.plain.words, candidate.match

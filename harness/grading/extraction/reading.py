@@ -40,7 +40,7 @@ class Memory:
 
 
 @dataclass
-class Reading:
+class SentenceReading:
     """One sentence while it is read: canonical words and what stands at each place."""
 
     text: str

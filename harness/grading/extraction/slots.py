@@ -9,7 +9,7 @@ from harness.grading.extraction.reading import (
     PRONOUN_KINDS,
     Candidate,
     Memory,
-    Reading,
+    SentenceReading,
     fits,
     leads,
 )
@@ -30,7 +30,7 @@ class SlotFiller:
 
     def slot(
         self,
-        reading: Reading,
+        reading: SentenceReading,
         span: tuple[int, int] | None,
         kind: str,
         frame: Frame,
@@ -62,7 +62,7 @@ class SlotFiller:
         return found or memory.mentions.get(kind)
 
     def before(
-        self, reading: Reading, match: Match, kind: str, frame: Frame, memory: Memory,
+        self, reading: SentenceReading, match: Match, kind: str, frame: Frame, memory: Memory,
         chosen: list[Candidate],
     ) -> Term | None:  # fmt: skip
         """The term that a verb phrase without a subject belongs to."""

@@ -11,7 +11,7 @@ from harness.grading.extraction.patterns import SLOT
 from harness.grading.extraction.reading import PRONOUN_KINDS
 from harness.grading.extraction.segments import Piece
 from harness.grading.linking.frame import Frame, Term
-from harness.grading.linking.synonyms import BACKWARD, FORWARD, GAP, LIKELY, Cue, stem
+from harness.grading.linking.synonyms import BACKWARD, FORWARD, GAP, LIKELY, RelationCue, stem
 from harness.grading.text.words import PRONOUNS, Plain
 
 CLEFT = frozenset(["that", "who", "to", "which"])
@@ -59,7 +59,7 @@ _STRONG = {
 class Hit:
     """A cue at words [start, end)."""
 
-    cue: Cue
+    cue: RelationCue
     start: int
     end: int
 
@@ -103,7 +103,7 @@ def stands(cue: tuple[str, ...], stems: Sequence[str], place: int) -> bool:
     return True
 
 
-def holds(cue: Cue, plain: Plain, place: int) -> bool:
+def holds(cue: RelationCue, plain: Plain, place: int) -> bool:
     """Whether a cue whose stems stand at a place is meant there.
 
     Not "Torvash's father's house" or, where it is a noun, "fathered".

@@ -36,7 +36,7 @@ from harness.grading.extraction.trigger_rules import (
 )
 from harness.grading.linking.frame import Frame, Term
 from harness.grading.linking.linker import INVENTED, UNKNOWN
-from harness.grading.linking.synonyms import GAP, LIKELY, Cue, cues_of, stem
+from harness.grading.linking.synonyms import GAP, LIKELY, RelationCue, cues_of, stem
 from harness.grading.text.words import PRONOUNS, Plain
 from harness.grading.verification.lookup import Found
 from harness.grading.verification.values import ValueReader, is_plain_noun
@@ -54,7 +54,7 @@ class CueReader:
         self._world = world
         self._values = values
         # by the first stem, and behind it by the second, "" for cues of one word
-        self._cues: dict[str, dict[str, list[Cue]]] = {}
+        self._cues: dict[str, dict[str, list[RelationCue]]] = {}
         for cue in cues_of(world.relations, values.canonical):
             second = cue.stems[1] if len(cue.stems) > 1 else ""
             self._cues.setdefault(cue.stems[0], {}).setdefault(second, []).append(cue)
@@ -86,7 +86,7 @@ class CueReader:
             found += mine
         return list(dict.fromkeys(found))
 
-    def _at(self, stems: Sequence[str], place: int) -> list[Cue]:
+    def _at(self, stems: Sequence[str], place: int) -> list[RelationCue]:
         known = self._cues.get(stems[place])
         if known is None:
             return []
@@ -96,7 +96,7 @@ class CueReader:
         return [*known.get("", ()), *found]
 
     def _piece(
-        self, text: str, plain: Plain, stems: Sequence[str], cues: Sequence[Sequence[Cue]],
+        self, text: str, plain: Plain, stems: Sequence[str], cues: Sequence[Sequence[RelationCue]],
         piece: Piece, frame: Frame, covered: set[int], denied: bool,
     ) -> list[Found]:  # fmt: skip
         kinds = {t.kind for unit in piece.all_units for t in unit.terms}

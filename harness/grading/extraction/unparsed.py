@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.grading.extraction.reading import ABSENT_KINDS, QUIET, Reading
+from harness.grading.extraction.reading import ABSENT_KINDS, QUIET, SentenceReading
 from harness.grading.linking.frame import Frame, Term
 from harness.grading.verification.lookup import Found
 
@@ -13,7 +13,7 @@ SOME = 2  # words that are one where nothing was read
 
 
 def left_over(
-    reading: Reading, spoken: Mapping[int, Term], frame: Frame, read: Sequence[Found]
+    reading: SentenceReading, spoken: Mapping[int, Term], frame: Frame, read: Sequence[Found]
 ) -> list[Found]:
     """Claims that nothing decides, or about an unknown name.
 
@@ -42,12 +42,12 @@ def left_over(
     return [nothing] if len(_loose_words(reading)) >= SOME else []
 
 
-def _light(reading: Reading, place: int) -> bool:
+def _light(reading: SentenceReading, place: int) -> bool:
     """A word that may stand between "not" and a name: "taught by Oswenna, not by Igodo"."""
     return reading.plain.words[place] in ("by", "with", "in", "from", "to", "of", "for", "the")
 
 
-def _loose_words(reading: Reading) -> list[str]:
+def _loose_words(reading: SentenceReading) -> list[str]:
     words = reading.plain.words
     return [
         word

@@ -41,7 +41,7 @@ _IRREGULAR = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
+class RelationCue:
     """A word or phrase, as stems, that names a relation; `part` is one of PARTS."""
 
     stems: tuple[str, ...]
@@ -103,12 +103,12 @@ def _table() -> dict[str, dict[str, tuple[str, ...]]]:
     return {r: {p: tuple(words) for p, words in parts.items()} for r, parts in table.items()}
 
 
-def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[Cue]:
+def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[RelationCue]:
     """Every cue of every relation, its own and those of the shared table.
 
     Raises GradingError when the table is malformed.
     """
-    found: dict[Cue, None] = {}
+    found: dict[RelationCue, None] = {}
     for relation in relations:
         known = _table().get(relation.id, {})
         parts = {part: words for part, words in known.items() if part in PARTS}
@@ -124,7 +124,7 @@ def cues_of(relations: Iterable[Relation], canonical: Canonical) -> list[Cue]:
                 if stems:
                     negative = bare != (exact or word)
                     noun = part in (OBJECT_ROLE, SUBJECT_ROLE) and not bare.endswith(("ed", "ing"))
-                    found[Cue(stems, relation.id, part, negative, noun, exact)] = None
+                    found[RelationCue(stems, relation.id, part, negative, noun, exact)] = None
     return list(found)
 
 

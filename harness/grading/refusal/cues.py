@@ -55,7 +55,7 @@ _BLANK = '"()[]*_`#'
 
 
 @dataclass(frozen=True)
-class Cue:
+class Wording:
     """A pattern over the normal form, and what must stand before it in its sentence."""
 
     pattern: re.Pattern[str]
@@ -149,10 +149,10 @@ def own_words(sentences: Sequence[str]) -> list[str]:
 class CueBook:
     """Families of cues by name, with an index of the words that a cue needs."""
 
-    def __init__(self, families: Mapping[str, Sequence[Cue]]) -> None:
+    def __init__(self, families: Mapping[str, Sequence[Wording]]) -> None:
         self.names = tuple(families)
-        self._by_word: dict[str, list[tuple[str, Cue]]] = {}
-        self._by_stem: dict[str, list[tuple[str, Cue]]] = {}
+        self._by_word: dict[str, list[tuple[str, Wording]]] = {}
+        self._by_stem: dict[str, list[tuple[str, Wording]]] = {}
         for name, family in families.items():
             for cue in family:
                 longest = max(cue.head.split(" "), key=len)
@@ -172,7 +172,7 @@ class CueBook:
         return {name: sorted(found[name]) for name in self.names if name in found}
 
 
-def _places(cue: Cue, normal: Normal) -> list[int]:
+def _places(cue: Wording, normal: Normal) -> list[int]:
     places = []
     for match in cue.pattern.finditer(normal.text):
         # A match may begin with the break or the space before its first word.
@@ -183,7 +183,7 @@ def _places(cue: Cue, normal: Normal) -> list[int]:
     return places
 
 
-def cues(*patterns: str, heads: str, before: str = "") -> tuple[Cue, ...]:
+def cues(*patterns: str, heads: str, before: str = "") -> tuple[Wording, ...]:
     """A cue for each head with any of the patterns behind it.
 
     Heads are plain text, apart by "|", and begin with a space or a line break.
@@ -197,5 +197,5 @@ def cues(*patterns: str, heads: str, before: str = "") -> tuple[Cue, ...]:
         # The last word may go on in the pattern, so it is not needed as it stands.
         needs = frozenset(marked.split(" ")[:-1]) - {""}
         pattern = re.compile(f"{re.escape(marked)}(?:{either})")
-        found.append(Cue(pattern, behind, marked, needs))
+        found.append(Wording(pattern, behind, marked, needs))
     return tuple(found)

@@ -6,7 +6,7 @@ over the normal form of `refusal/cues.py`.
 
 from __future__ import annotations
 
-from harness.grading.refusal.cues import Cue, cues
+from harness.grading.refusal.cues import Wording, cues
 
 _SELF = " i| we"
 _ADVERB = (
@@ -39,7 +39,7 @@ _TELL = (
 )
 _WHO = r"(?:who|what|where|when|why|how|which|whether|if)"
 
-KNOWLEDGE: dict[str, tuple[Cue, ...]] = {
+KNOWLEDGE: dict[str, tuple[Wording, ...]] = {
     "no_knowledge": cues(
         rf"{_NOT}{_ADVERB} (?:know|recall|remember|aware|familiar|sure|certain|confident"
         r"|able to (?:find|answer|say|tell|determine|identify|locate|verify|confirm|recall"

@@ -22,7 +22,7 @@ from harness.grading.coreference.tokens import (
     PREPOSITIONS,
     RELATIVE,
     Clause,
-    Token,
+    ClauseToken,
     as_tokens,
     has_verb,
     is_finite,
@@ -59,7 +59,7 @@ def split_clauses(linked: Linked, discourse: Discourse) -> tuple[list[Clause], b
     if len(tokens) < MIN_WORDS - 2:
         return [], False
     resolved = len(names) > len(linked.mentions)
-    found: list[list[Token]] = []
+    found: list[list[ClauseToken]] = []
     for row in filled_gaps(tokens):
         for part in _split_roles(row):
             _cut(part, None, found, depth=0)
@@ -68,30 +68,30 @@ def split_clauses(linked: Linked, discourse: Discourse) -> tuple[list[Clause], b
     return kept, resolved
 
 
-def _split_roles(tokens: list[Token]) -> list[list[Token]]:
+def _split_roles(tokens: list[ClauseToken]) -> list[list[ClauseToken]]:
     """Roles said beside a name, as clauses of their own, and the tokens without them.
 
     "Visgar's old teacher Oswenna led it" says that she was his teacher, and that she led it;
     so does "Ulgrim the bell-ringer" of his trade.
     """
-    said: list[list[Token]] = []
+    said: list[list[ClauseToken]] = []
     place = 0
     while place < len(tokens):
         mention, follow = tokens[place].mention, [t.low for t in tokens[place + 1 : place + 2]]
         if mention and follow == ["'s"] and (at := _owned_name(tokens, place + 2)):
-            named = Token(tokens[at].text, tokens[place].at, tokens[at].mention)
-            said.append([named, Token("was", tokens[at].at), *tokens[place:at]])
+            named = ClauseToken(tokens[at].text, tokens[place].at, tokens[at].mention)
+            said.append([named, ClauseToken("was", tokens[at].at), *tokens[place:at]])
             tokens = [*tokens[:place], *tokens[at:]]
             continue
         if mention and follow == ["the"] and of_person(mention) and _lone_noun(tokens, place + 2):
-            be = Token("was", tokens[place + 2].at)
+            be = ClauseToken("was", tokens[place + 2].at)
             said.append([tokens[place], be, *tokens[place + 1 : place + 3]])
             tokens = [*tokens[: place + 1], *tokens[place + 3 :]]
         place += 1
     return [*said, tokens]
 
 
-def _owned_name(tokens: Sequence[Token], start: int) -> int:
+def _owned_name(tokens: Sequence[ClauseToken], start: int) -> int:
     """Where the name of "'s old teacher Oswenna" stands; 0 where there is none."""
     at = start
     while at < len(tokens) and at < start + 4 and is_plain(tokens[at]):
@@ -100,7 +100,7 @@ def _owned_name(tokens: Sequence[Token], start: int) -> int:
     return at if named is not None and of_person(named) else 0
 
 
-def _lone_noun(tokens: Sequence[Token], at: int) -> bool:
+def _lone_noun(tokens: Sequence[ClauseToken], at: int) -> bool:
     """Whether one noun stands behind "Ulgrim the", and no more of a phrase."""
     if at >= len(tokens) or not is_plain(tokens[at]):
         return False
@@ -111,7 +111,13 @@ def _lone_noun(tokens: Sequence[Token], at: int) -> bool:
     return not after.isalpha() or joins or is_verb(tokens[at + 1])
 
 
-def _cut(tokens: list[Token], lead: Token | None, found: list[list[Token]], *, depth: int) -> None:
+def _cut(
+    tokens: list[ClauseToken],
+    lead: ClauseToken | None,
+    found: list[list[ClauseToken]],
+    *,
+    depth: int,
+) -> None:
     """Cut tokens into clauses, adding each to `found`; `lead`: the subject before them."""
     tokens = trimmed(tokens)
     if not tokens:
@@ -159,7 +165,7 @@ def _cut(tokens: list[Token], lead: Token | None, found: list[list[Token]], *, d
     found.append(tokens)
 
 
-def _plain_subject(tokens: Sequence[Token]) -> bool:
+def _plain_subject(tokens: Sequence[ClauseToken]) -> bool:
     """A noun with a verb of its own before a name: "horses scare him"."""
     if tokens[0].low in FINITE or tokens[0].low in RELATIVE:
         return False
@@ -169,7 +175,7 @@ def _plain_subject(tokens: Sequence[Token]) -> bool:
     return False
 
 
-def _opens_clause(tokens: Sequence[Token]) -> bool:
+def _opens_clause(tokens: Sequence[ClauseToken]) -> bool:
     """Whether tokens start a clause: a subject and then a verb, or a verb."""
     if so_does(tokens):
         return True
@@ -194,7 +200,11 @@ def _opens_clause(tokens: Sequence[Token]) -> bool:
 
 
 def _relative(
-    tokens: list[Token], place: int, lead: Token | None, found: list[list[Token]], depth: int
+    tokens: list[ClauseToken],
+    place: int,
+    lead: ClauseToken | None,
+    found: list[list[ClauseToken]],
+    depth: int,
 ) -> None:
     """The clause behind "who", up to a comma behind which the sentence goes on."""
     end = len(tokens)
@@ -230,11 +240,11 @@ def _relative(
     main = [*before, *rest] if goes_on else before
     _cut(main, lead, found, depth=depth + 1)
     at = tokens[place].at
-    named = Token(owner.text, at, owner.mention)
+    named = ClauseToken(owner.text, at, owner.mention)
     if word == "whose":
-        _cut([named, Token("'s", at), *inner], owner, found, depth=depth + 1)
+        _cut([named, ClauseToken("'s", at), *inner], owner, found, depth=depth + 1)
     elif word == "where":
-        _cut([*inner, Token("in", at), named], owner, found, depth=depth + 1)
+        _cut([*inner, ClauseToken("in", at), named], owner, found, depth=depth + 1)
     elif inner and (inner[0].mention or inner[0].low in ("the", "young", "old")):
         _cut([*inner, named], owner, found, depth=depth + 1)  # "which Fennimo set off"
     else:
@@ -246,7 +256,7 @@ def _relative(
         _cut([*opener, *rest], first, found, depth=depth + 1)
 
 
-def _nominal(before: Sequence[Token]) -> bool:
+def _nominal(before: Sequence[ClauseToken]) -> bool:
     """Whether what stands before "who" says what the subject is: "Visgar is a locksmith"."""
     for at in range(len(before) - 1, 0, -1):
         if before[at].low in PREPOSITIONS - {"of"}:
@@ -256,17 +266,17 @@ def _nominal(before: Sequence[Token]) -> bool:
     return False
 
 
-def _opens_relative(tokens: Sequence[Token], place: int) -> bool:
+def _opens_relative(tokens: Sequence[ClauseToken], place: int) -> bool:
     named = any(token.mention for token in tokens[:place])
     return named and (tokens[place].low in RELATIVE or that_for_which(tokens, place))
 
 
-def _participial(tokens: Sequence[Token], place: int) -> bool:
+def _participial(tokens: Sequence[ClauseToken], place: int) -> bool:
     rest = tokens[place + 1 :]
     return bool(rest) and is_participle(rest[0]) and has_verb(tokens[:place])
 
 
-def _apposition(tokens: Sequence[Token], place: int) -> bool:
+def _apposition(tokens: Sequence[ClauseToken], place: int) -> bool:
     """Whether ", a locksmith" stands behind a name, and no verb belongs to it."""
     if place + 2 > len(tokens) or tokens[place - 1].mention is None:
         return False
@@ -284,7 +294,11 @@ def _apposition(tokens: Sequence[Token], place: int) -> bool:
 
 
 def _appose(
-    tokens: list[Token], place: int, lead: Token | None, found: list[list[Token]], depth: int
+    tokens: list[ClauseToken],
+    place: int,
+    lead: ClauseToken | None,
+    found: list[list[ClauseToken]],
+    depth: int,
 ) -> None:
     after = tokens[place + 1 :]
     end = next((i for i, t in enumerate(after) if t.low in (",", ";") or t.low in RELATIVE),
@@ -297,12 +311,12 @@ def _appose(
                                      "itself"):  # fmt: skip
         inner = inner[1:]
     at = inner[0].at if inner else name.at
-    _cut([Token(name.text, at, name.mention), Token("was", at), *inner], lead, found,
+    _cut([ClauseToken(name.text, at, name.mention), ClauseToken("was", at), *inner], lead, found,
          depth=depth + 1)  # fmt: skip
     head = tokens[:place]
     if rest and rest[0].low in RELATIVE:
         _cut(head, lead, found, depth=depth + 1) if has_verb(head) else None
-        named = Token(name.text, rest[0].at, name.mention)
+        named = ClauseToken(name.text, rest[0].at, name.mention)
         _cut([named, *rest], lead, found, depth=depth + 1)
         return
     if rest and (has_verb(head) and not is_joined(rest)) and rest[0].mention:
@@ -312,7 +326,7 @@ def _appose(
     _cut([*head, *rest], lead, found, depth=depth + 1)
 
 
-def _renamed(before: Sequence[Token], noun: Sequence[Token]) -> Token:
+def _renamed(before: Sequence[ClauseToken], noun: Sequence[ClauseToken]) -> ClauseToken:
     """Whom an apposition is about: "the lord of Lund, a merchant" is no town."""
     last = before[-1]
     settled = any(token.low in NOUNS["place"] for token in noun)
@@ -322,7 +336,7 @@ def _renamed(before: Sequence[Token], noun: Sequence[Token]) -> Token:
     return last
 
 
-def _echoed(after: Sequence[Token], found: list[list[Token]]) -> None:
+def _echoed(after: Sequence[ClauseToken], found: list[list[ClauseToken]]) -> None:
     """The clause before once more, of another: "and so does Kestrado"."""
     names = [t for t in after if t.mention]
     before = found[-1]
@@ -338,7 +352,7 @@ def _echoed(after: Sequence[Token], found: list[list[Token]]) -> None:
     found.append([names[0], *rest])
 
 
-def _ages(tokens: list[Token]) -> list[list[Token]]:
+def _ages(tokens: list[ClauseToken]) -> list[list[ClauseToken]]:
     """A clause with the ages and years taken out that stand in it without a word for them."""
     lows = [token.low for token in tokens]
     subject = next((t for t in tokens if t.mention), None)
@@ -376,7 +390,7 @@ def _ages(tokens: list[Token]) -> list[list[Token]]:
         alone = start == 2 and lows[1] == "was" and end == len(tokens)
         if person is not None and (of or fronted or alone):
             at = tokens[start].at
-            said = [person, Token("was", at), *tokens[start:end], *as_tokens("years old", at)]
+            said = [person, ClauseToken("was", at), *tokens[start:end], *as_tokens("years old", at)]
             rest = [*tokens[: start - 1], *tokens[end:]] if not alone else []
             return [rest, said] if len(rest) > 1 else [said]
     return [tokens]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.grading.coreference.tokens import PREPOSITIONS, Token, has_verb
+from harness.grading.coreference.tokens import PREPOSITIONS, ClauseToken, has_verb
 from harness.grading.text.numbers import find_numbers
 from harness.grading.text.words import tokenise
 
@@ -55,7 +55,7 @@ def settled_on(sentence: str) -> str:
     words = tokenise(second)
     if words[0].lower() in _NO_SECOND:
         return sentence
-    if has_verb([Token(word, at) for at, word in enumerate(words[:4])]):
+    if has_verb([ClauseToken(word, at) for at, word in enumerate(words[:4])]):
         return second
     before = tokenise(first)
     lows = [word.lower() for word in before]
@@ -70,7 +70,7 @@ def settled_on(sentence: str) -> str:
     return f"{' '.join(before[:cut])} {second}".replace(" 's", "'s")
 
 
-def filled_gaps(tokens: list[Token]) -> list[list[Token]]:
+def filled_gaps(tokens: list[ClauseToken]) -> list[list[ClauseToken]]:
     """Clauses of "A is of silver, B of iron and C of oak", each with the verb of the first.
 
     The tokens themselves where there is no such row.
@@ -95,9 +95,9 @@ def filled_gaps(tokens: list[Token]) -> list[list[Token]]:
     return found
 
 
-def _rows(tokens: Sequence[Token]) -> list[list[Token]]:
+def _rows(tokens: Sequence[ClauseToken]) -> list[list[ClauseToken]]:
     """The tokens between commas and "and"s before a name."""
-    rows: list[list[Token]] = [[]]
+    rows: list[list[ClauseToken]] = [[]]
     for place, token in enumerate(tokens):
         follow = [t for t in tokens[place + 1 : place + 4] if t.low not in ("the", "and", "old")]
         if token.low in (",", "and", ";") and follow and follow[0].mention:
@@ -108,7 +108,7 @@ def _rows(tokens: Sequence[Token]) -> list[list[Token]]:
     return rows
 
 
-def _lacks_verb(part: Sequence[Token], joint: str) -> bool:
+def _lacks_verb(part: Sequence[ClauseToken], joint: str) -> bool:
     """Whether a row is a name, a preposition, and what follows, without a verb."""
     lows = [token.low for token in part if token.low not in ("the", "and", "old", ".")]
     return len(lows) > 2 and lows[0] == "" and lows[1] == joint and not has_verb(part)
