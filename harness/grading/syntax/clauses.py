@@ -23,7 +23,6 @@ from harness.grading.coreference.tokens import (
     RELATIVE,
     Clause,
     ClauseToken,
-    as_tokens,
     has_verb,
     is_finite,
     is_joined,
@@ -37,15 +36,14 @@ from harness.grading.coreference.tokens import (
 )
 from harness.grading.linking.linker import Linked
 from harness.grading.linking.nouns import NOUNS
+from harness.grading.syntax.ages import ages
 from harness.grading.syntax.rewording import filled_gaps
 from harness.grading.text.numbers import find_numbers
 from harness.grading.text.words import TOKEN
 
-OLDEST = 120  # years; a bare number up to it may be an age, a larger one is a year
 MIN_WORDS = 5
 # What may stand in front of a clause's subject: "and in her old age she ..."
 _FRONTED = PREPOSITIONS | {"on", "after", "before", "during", "according"}
-_IN_YEAR = ["in", "the", "year"]
 
 
 def split_clauses(linked: Linked, discourse: Discourse) -> tuple[list[Clause], bool]:
@@ -63,7 +61,7 @@ def split_clauses(linked: Linked, discourse: Discourse) -> tuple[list[Clause], b
     for row in filled_gaps(tokens):
         for part in _split_roles(row):
             _cut(part, None, found, depth=0)
-    clauses = [clause for part in found for clause in _ages(part)]
+    clauses = [clause for part in found for clause in ages(part)]
     kept = [Clause(tuple(part)) for part in clauses if any(t.low.isalpha() for t in part[1:])]
     return kept, resolved
 
@@ -207,53 +205,66 @@ def _relative(
     depth: int,
 ) -> None:
     """The clause behind "who", up to a comma behind which the sentence goes on."""
-    end = len(tokens)
-    opened = tokens[place - 1].low == ","
-    for at in range(place + 1, len(tokens)):
-        if tokens[at].low == "," and has_verb(tokens[place + 1 : at]):
-            after = tokens[at + 1 :]
-            if _apposition(tokens, at):
-                continue
-            if after and (opened or not after[0].mention) and after[0].low not in RELATIVE:
-                end = at
-                break
+    word, opened = tokens[place].low, tokens[place - 1].low == ","
+    end = _relative_end(tokens, place, opened=opened)
     before = trimmed(tokens[: place - 1] if opened else tokens[:place])
-    inner, after = tokens[place + 1 : end], tokens[end:]
-    word = tokens[place].low
     if before and before[-1].low in PREPOSITIONS:
         before = before[:-1]
-    names = [t for t in before if t.mention and (word != "who" or t.mention.kind != "place")]
-    if word == "where":
-        names = [t for t in names if t.mention and t.mention.kind == "place"]
-    owner = names[-1] if names else lead
-    noun = before[-1] if before else None
-    if noun is not None and not noun.mention and word in ("who", "which"):
-        if _nominal(before):
-            owner = next((t for t in before if t.mention), lead)
-        elif inner and not inner[0].mention:
-            owner = noun
+    inner, rest = tokens[place + 1 : end], trimmed(tokens[end:])
+    owner = _owner(before, inner, word, lead)
     if owner is None:
         found.append(tokens)
         return
-    rest = trimmed(after)
     goes_on = rest and not has_verb(before) and not rest[0].mention
-    main = [*before, *rest] if goes_on else before
-    _cut(main, lead, found, depth=depth + 1)
-    at = tokens[place].at
-    named = ClauseToken(owner.text, at, owner.mention)
-    if word == "whose":
-        _cut([named, ClauseToken("'s", at), *inner], owner, found, depth=depth + 1)
-    elif word == "where":
-        _cut([*inner, ClauseToken("in", at), named], owner, found, depth=depth + 1)
-    elif inner and (inner[0].mention or inner[0].low in ("the", "young", "old")):
-        _cut([*inner, named], owner, found, depth=depth + 1)  # "which Fennimo set off"
-    else:
-        _cut([named, *inner], owner if owner.mention else None, found, depth=depth + 1)
+    _cut([*before, *rest] if goes_on else before, lead, found, depth=depth + 1)
+    clause, subject = _of_owner(owner, inner, word, at=tokens[place].at)
+    _cut(clause, subject, found, depth=depth + 1)
     if rest and not goes_on:
         first = next((t for t in before if t.mention), lead)
         bare = rest[0].mention or first is None or _plain_subject(rest)
         opener = [] if bare or first is None else [first]
         _cut([*opener, *rest], first, found, depth=depth + 1)
+
+
+def _relative_end(tokens: list[ClauseToken], place: int, *, opened: bool) -> int:
+    """Where the clause behind "who" ends: at a comma behind a verb, but for appositions."""
+    for at in range(place + 1, len(tokens)):
+        if tokens[at].low == "," and has_verb(tokens[place + 1 : at]):
+            after = tokens[at + 1 :]
+            goes_on = after and (opened or not after[0].mention) and after[0].low not in RELATIVE
+            if goes_on and not _apposition(tokens, at):
+                return at
+    return len(tokens)
+
+
+def _owner(
+    before: list[ClauseToken], inner: list[ClauseToken], word: str, lead: ClauseToken | None
+) -> ClauseToken | None:
+    """Whom "who" or "where" stands for: the last name that fits, or the noun before it."""
+    noun = before[-1] if before else None
+    if noun is not None and not noun.mention and word in ("who", "which"):
+        if _nominal(before):
+            return next((t for t in before if t.mention), lead)
+        if inner and not inner[0].mention:
+            return noun
+    names = [t for t in before if t.mention and (word != "who" or t.mention.kind != "place")]
+    if word == "where":
+        names = [t for t in names if t.mention and t.mention.kind == "place"]
+    return names[-1] if names else lead
+
+
+def _of_owner(
+    owner: ClauseToken, inner: list[ClauseToken], word: str, *, at: int
+) -> tuple[list[ClauseToken], ClauseToken | None]:
+    """The clause with its owner in the place of the relative word, and whom it is about."""
+    named = ClauseToken(owner.text, at, owner.mention)
+    if word == "whose":
+        return [named, ClauseToken("'s", at), *inner], owner
+    if word == "where":
+        return [*inner, ClauseToken("in", at), named], owner
+    if inner and (inner[0].mention or inner[0].low in ("the", "young", "old")):
+        return [*inner, named], owner  # "which Fennimo set off"
+    return [named, *inner], owner if owner.mention else None
 
 
 def _nominal(before: Sequence[ClauseToken]) -> bool:
@@ -350,50 +361,6 @@ def _echoed(after: Sequence[ClauseToken], found: list[list[ClauseToken]]) -> Non
     rest = [turned.get(t.mention, t) if t.mention else t for t in before[last + 1 :]]
     rest = [replace(t, at=names[0].at) for t in rest if t.low != "both"]
     found.append([names[0], *rest])
-
-
-def _ages(tokens: list[ClauseToken]) -> list[list[ClauseToken]]:
-    """A clause with the ages and years taken out that stand in it without a word for them."""
-    lows = [token.low for token in tokens]
-    subject = next((t for t in tokens if t.mention), None)
-    for start, end, value in find_numbers(lows):
-        follow = lows[end] if end < len(lows) else ""
-        before = lows[start - 1] if start else ""
-        bare = (
-            follow in ("", ",", "and", "who", ")", "she", "he")
-            or tokens[min(end, len(tokens) - 1)].mention
-        )
-        if subject is None or follow.startswith("year") or not bare:
-            continue
-        event = next((t for t in tokens if t.mention and t.mention.kind == "event"), None)
-        if event is not None and value > OLDEST and before in ("in", "(", ","):
-            said = [event, *as_tokens("was in the year", tokens[start].at), *tokens[start:end]]
-            cut = start - 1
-            rest = [*tokens[:cut], *tokens[end + (follow == ")") :]]
-            return [rest, said] if len(rest) > 1 else [said]
-        if event is not None and value > OLDEST and lows[max(0, start - 3) : start] == _IN_YEAR:
-            said = [event, *as_tokens("was in the year", tokens[start].at), *tokens[start:end]]
-            rest = [*tokens[: start - 3], *tokens[end:]]
-            return [rest, said] if len(rest) > 2 else [tokens]
-        if not 4 < value <= OLDEST:
-            continue
-        person = next(
-            (
-                t
-                for t in tokens
-                if t.mention and t.mention.kind in ("person", "unknown", "invented")
-            ),
-            None,
-        )
-        of = before == "of" and start > 1 and lows[start - 2].isalpha() and lows[start - 2] != "age"
-        fronted = start == 1 and before in ("at", "aged")
-        alone = start == 2 and lows[1] == "was" and end == len(tokens)
-        if person is not None and (of or fronted or alone):
-            at = tokens[start].at
-            said = [person, ClauseToken("was", at), *tokens[start:end], *as_tokens("years old", at)]
-            rest = [*tokens[: start - 1], *tokens[end:]] if not alone else []
-            return [rest, said] if len(rest) > 1 else [said]
-    return [tokens]
 
 
 def spoken_by(text: str, clause: Clause) -> str:
